@@ -1,0 +1,13 @@
+"""The registration tuples: dotted names, imported by `bot/app.py`."""
+
+SENDERS = ("adapters.mail.send", "adapters.twilio")
+"""Modules with `senders() -> list[Sender]`, the ways out, and `switches() -> list[Switch]`, what is on and what is not."""
+
+CLASSIFIERS = ("adapters.gemini",)
+"""Modules with `classifiers(within: float) -> list[Classifier]`, best first, and `switches()`."""
+
+DESKS = ("adapters.ticket_desk",)
+"""Modules with `desks() -> list[TicketDesk]`, and `switches()`."""
+
+COMMANDS = ("adapters.http.cli",)
+"""Modules with `add_commands(app: typer.Typer)`."""

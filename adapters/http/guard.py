@@ -1,0 +1,42 @@
+"""What is refused before anything is looked at."""
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from adapters.http.problems import problem
+from adapters.http.settings import LOOPBACK
+
+
+class Guard:
+    """Stands before the application. Refuses
+
+    - a `Host` that is not a name of this machine's loopback (421, RFC 9110 section 15.5.20): a page of another site may
+      have pointed its own name at 127.0.0.1, to reach us through a browser;
+    - a body that is declared larger than `max_body` bytes. One that turns out larger is stopped by the framework, which
+      would answer this case as well, but not with problem details.
+    """
+
+    def __init__(self, app: ASGIApp, max_body: int) -> None:
+        self._app = app
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> Response | None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or hostname(hosts[0]) not in LOOPBACK:
+            return problem(421, "Firstline answers only requests to 127.0.0.1 or localhost.")
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > self._max_body:
+            return problem(413, f"The body is larger than {self._max_body} bytes.")
+        return None
+
+
+def hostname(host: str) -> str:
+    """Return the name in a Host header (RFC 9110 section 7.2), without port and brackets, in lower case."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()

@@ -1,0 +1,193 @@
+"""POST /api/incidents: the one hot route. A plain Starlette endpoint, because it must not cost what FastAPI's do."""
+
+import asyncio
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from adapters.http.problems import invalid, problem
+from bot.errors import NotCommitted
+from bot.model import Accepted, Address, InboundMessage, tidy
+from bot.ports import Answers, Intake
+
+CALLER = "loopback"
+"""Who posts, as long as only this machine can: idempotency keys belong to a caller."""
+
+LONGEST_MESSAGE = 20_000
+LONGEST_KEY = 255
+
+
+class NewIncident(BaseModel):
+    """A customer's message. `channel` says by which way to confirm."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_id": "C-1042",
+                    "message": "My card was charged twice for the same order",
+                    "channel": "email",
+                    "email": "ana@example.com",
+                }
+            ]
+        },
+    )
+
+    customer_id: str = Field(min_length=1, max_length=255, description="Your name of the customer.")
+    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE, description="What the customer wrote.")
+    channel: Literal["email", "sms", "whatsapp", "web"]
+    email: str | None = Field(None, max_length=254, description="Needed for the channel email.")
+    phone: str | None = Field(
+        None, max_length=32, description="E.164, as in +14155552671; needed for the channels sms and whatsapp."
+    )
+
+    @field_validator("customer_id", "message")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        tidied = tidy(value)
+        if not tidied:
+            raise PydanticCustomError("blank", "must not be empty")
+        return tidied
+
+    @field_validator("email")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        from email_validator import EmailNotValidError, validate_email
+
+        try:
+            return validate_email(value, check_deliverability=False).normalized
+        except EmailNotValidError as exc:
+            raise PydanticCustomError("email", "is no mail address: {why}", {"why": str(exc)}) from None
+
+    @field_validator("phone")
+    @classmethod
+    def _a_number(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        import phonenumbers  # 0.1 s, and most messages carry no number
+
+        try:
+            number = phonenumbers.parse(value, None)
+        except phonenumbers.NumberParseException:
+            number = None
+        if number is None or not phonenumbers.is_valid_number(number):
+            raise PydanticCustomError("phone", "is no phone number in international form, such as +14155552671")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+    @model_validator(mode="after")
+    def _can_be_answered(self) -> Self:
+        needed = {"email": "email", "sms": "phone", "whatsapp": "phone"}.get(self.channel)
+        if needed is not None and getattr(self, needed) is None:
+            raise ValidationError.from_exception_data(
+                "NewIncident",
+                [
+                    {
+                        "type": PydanticCustomError("missing", "is needed for the channel {of}", {"of": self.channel}),
+                        "loc": (needed,),
+                        "input": None,
+                    }
+                ],
+            )
+        return self
+
+    def addresses(self) -> tuple[Address, ...]:
+        """Where to confirm: a mail whenever there is an address, an SMS whenever there is a phone."""
+        found = []
+        if self.email is not None:
+            found.append(Address("email", self.email))
+        if self.phone is not None:
+            found.append(Address("sms", self.phone))
+        if self.phone is not None and self.channel == "whatsapp":
+            found.append(Address("whatsapp", self.phone))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class PostIncident:
+    """The endpoint. `response_wait`: how long to wait for the incident, in seconds, before answering 202."""
+
+    intake: Intake
+    answers: Answers
+    response_wait: float
+
+    async def __call__(self, request: Request) -> Response:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            return problem(415, "Send JSON, with Content-Type: application/json.")
+        key = request.headers.get("idempotency-key")
+        if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+            return problem(400, f"Idempotency-Key: 1 to {LONGEST_KEY} printable characters.")
+        body = await request.body()
+        try:
+            new = NewIncident.model_validate_json(body)
+        except ValidationError as exc:
+            return invalid(exc)
+        return await self._accept(_message(new, key, body), wants_receipt_only(request))
+
+    async def _accept(self, message: InboundMessage, receipt_only: bool) -> Response:
+        submission = self.intake.submit(message)
+        answer = None if receipt_only else self.answers.expect(submission.incident_id)
+        try:
+            accepted = await asyncio.wrap_future(submission.committed)
+        except NotCommitted as exc:
+            return problem(503, str(exc))
+        if accepted.duplicate and accepted.fingerprint != message.fingerprint:
+            return problem(409, "Idempotency-Key: it was used before, with another body.")
+        if answer is None:
+            return received(accepted, {"Preference-Applied": "respond-async"})
+        if accepted.duplicate:
+            answer = self.answers.expect(accepted.incident_id)
+        try:
+            outcome = await asyncio.wait_for(asyncio.wrap_future(answer), self.response_wait)
+        except TimeoutError:
+            return received(accepted)
+        return JSONResponse(dict(outcome), 201, {"Location": location(accepted.incident_id)})
+
+
+def wants_receipt_only(request: Request) -> bool:
+    """Whether the caller prefers not to wait (RFC 7240)."""
+    preferences = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(preference.strip() == "respond-async" for preference in preferences)
+
+
+def received(accepted: Accepted, headers: dict[str, str] | None = None) -> Response:
+    body = {
+        "incident_id": accepted.incident_id,
+        "status": "received",
+        "message": "Your message is stored and will be handled. Ask again at the Location.",
+    }
+    return JSONResponse(body, 202, {"Location": location(accepted.incident_id), **(headers or {})})
+
+
+def location(incident_id: str) -> str:
+    return f"/api/incidents/{incident_id}"
+
+
+def _message(new: NewIncident, key: str | None, body: bytes) -> InboundMessage:
+    external_id = f"{CALLER}:{key if key is not None else uuid.uuid4()}"
+    return InboundMessage(
+        channel="web",
+        external_id=external_id,
+        lane=f"web/{external_id}",
+        customer_id=new.customer_id,
+        text=new.message,
+        answer_on=new.channel,
+        addresses=new.addresses(),
+        fingerprint="" if key is None else fingerprint(json.loads(body)),
+    )
+
+
+def fingerprint(value: Any) -> str:
+    """Return the same for the same JSON value, however it is written."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

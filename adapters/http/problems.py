@@ -1,0 +1,77 @@
+"""Errors as problem details (RFC 9457): every refusal names what is wrong, and where."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from bot.errors import Conflict, FirstlineError, Forbidden, NotCommitted, NotFound
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[FirstlineError], int] = {Forbidden: 403, NotFound: 404, Conflict: 409, NotCommitted: 503}
+
+
+def problem(status: int, detail: str, errors: Sequence[dict[str, str]] = ()) -> Response:
+    """Build an answer. `errors` are {"field", "detail"} pairs."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+def invalid(exc: ValidationError | RequestValidationError) -> Response:
+    """Say which fields cannot be used. What was sent is not repeated: it may be private."""
+    found = exc.errors()
+    if any(error["type"] == "json_invalid" for error in found):
+        return problem(400, f"The body is not JSON: {found[0]['msg'].removeprefix('Invalid JSON: ')}.")
+    errors = [{"field": _field(error["loc"]), "detail": error["msg"]} for error in found]
+    return problem(422, "; ".join(f"{error['field']}: {error['detail']}" for error in errors), errors)
+
+
+def _field(place: Sequence[int | str]) -> str:
+    names = [str(part) for part in place if part not in ("body", "query", "path")]
+    return ".".join(names) or "body"
+
+
+def install(app: FastAPI, unavailable: tuple[type[Exception], ...]) -> None:
+    """Answer every error of this application with problem details. `unavailable`: what the database raises when it is
+    locked, full or away."""
+
+    def http_error(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        answer = problem(exc.status_code, exc.detail)
+        answer.headers.update(exc.headers or {})
+        return answer
+
+    def unusable(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, RequestValidationError)
+        return invalid(exc)
+
+    def refused(request: Request, exc: Exception) -> Response:
+        return problem(STATUS.get(type(exc), 500), str(exc))  # type: ignore[arg-type]
+
+    def away(request: Request, exc: Exception) -> Response:
+        return problem(503, "The database does not answer. Nothing was changed; try again.")
+
+    def mistake(request: Request, exc: Exception) -> Response:
+        return problem(500, "Something went wrong here. It has been logged.")
+
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, unusable)
+    app.add_exception_handler(FirstlineError, refused)
+    for kind in unavailable:
+        app.add_exception_handler(kind, away)
+    app.add_exception_handler(Exception, mistake)

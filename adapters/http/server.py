@@ -1,0 +1,66 @@
+"""Serving the web application with uvicorn."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from adapters.http.settings import HttpSettings
+from bot.errors import ConfigurationError
+
+BACKLOG = 2048
+GRACE = 12
+"""Seconds that requests under way have to be answered in when we are asked to stop."""
+
+
+class Server(uvicorn.Server):
+    """Tells when it is ready to serve."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def serve(app: ASGIApp, settings: HttpSettings, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, and return when the last request is answered. `ready` is told our address.
+
+    Raises ConfigurationError if the address cannot be had.
+    """
+    listener = _listen(settings)
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    with listener:
+        Server(config, lambda: ready(url)).run([listener])
+
+
+def _listen(settings: HttpSettings) -> socket.socket:
+    settings.refuse_foreign_address()
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as exc:
+        listener.close()
+        raise ConfigurationError(
+            f"PORT: cannot listen on {settings.host}:{settings.port} ({exc.strerror}). Choose another: PORT=8001 make run"
+        ) from None
+    return listener

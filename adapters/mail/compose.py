@@ -1,0 +1,174 @@
+"""Turns a notice into the bytes of a mail: plain text and HTML, headers that nobody can inject into."""
+
+import hashlib
+import re
+from binascii import b2a_qp
+from datetime import UTC, datetime
+from email.encoders import encode_base64
+from email.header import Header
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.policy import compat32
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.model import Notice
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATES = Path(__file__).parent / "templates"
+RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur"})
+WIRE = compat32.clone(linesep="\r\n", max_line_length=78)
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+LINE_ENDS = re.compile(r"\r\n?|[\n\x0b\x0c\x85\u2028\u2029]")
+NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+NAME_AND_ADDRESS = re.compile(r"(?P<name>[^<>]*)<(?P<addr>[^<>]*)>")
+LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f-\x9f\"(),:;<>@\[\]\\\ud800-\udfff]{1,64}")
+DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+
+
+def compose(notice: Notice, to: str, sender: str, at: datetime | None = None) -> bytes:
+    """Return the mail as bytes with CRLF line ends (RFC 5322), ready for DATA or a file.
+
+    `to` is a bare address, `sender` an address with or without a name, `at` the Date (aware; now, if not given). A
+    notice that is composed again keeps its Message-ID. Raises ValueError if `to` or `sender` is no mail address.
+    """
+    recipient = addr_spec(to)
+    mail = MIMEMultipart("alternative", boundary=_boundary(notice.key))
+    mail["From"] = _from(sender)
+    mail["To"] = _raw(recipient)
+    mail["Subject"] = _text_header(notice.subject, "Subject")
+    mail["Date"] = format_datetime((at or datetime.now(UTC)).astimezone(UTC))
+    mail["Message-ID"] = message_id(notice.key, sender)
+    # RFC 3834: what says that it is automatic is not answered by another automaton. The other two are for Exchange and
+    # for what is older than that RFC.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["Precedence"] = "auto_reply"
+    mail["X-Firstline-Ticket"] = _text_header(notice.ticket_id, "X-Firstline-Ticket")
+    mail.attach(_part("plain", notice.text))
+    mail.attach(_part("html", html(notice)))
+    return mail.as_bytes(policy=WIRE)
+
+
+def html(notice: Notice) -> str:
+    """Return the notice as an HTML page in which every part of the notice is escaped."""
+    language = notice.language.lower()
+    direction = "rtl" if language.split("-")[0] in RIGHT_TO_LEFT else "ltr"
+    return _template().render(notice=notice, direction=direction)
+
+
+def message_id(key: str, sender: str) -> str:
+    """Return the Message-ID, in its angle brackets, of the notice with this key: the same however often it is sent."""
+    return f"<{safe_key(key)}@{split_sender(sender)[1].rpartition('@')[2]}>"
+
+
+def safe_key(key: str) -> str:
+    """Return the key in letters, digits, `-` and `_`: fit for a Message-ID (RFC 5322 dot-atom) and for a file name.
+
+    A key that had to be changed gets a digest, so that two keys never become one.
+    """
+    safe = re.sub(r"[^A-Za-z0-9_-]", "-", key)[:64]
+    return safe if safe == key and key else f"{safe}-{_digest(key)[:16]}"
+
+
+def addr_spec(address: str) -> str:
+    """Return the address with its domain in ASCII (IDNA 2008). Raises ValueError, which does not repeat the address.
+
+    Quoted local parts and address literals are not taken: nobody has them, and every one of their characters is a risk.
+    """
+    local, _, domain = address.strip().rpartition("@")
+    domain = domain if domain.isascii() else _idna(domain)
+    if not LOCAL_PART.fullmatch(local) or not DOMAIN.fullmatch(domain):
+        raise ValueError("that is not a mail address")
+    return f"{local}@{domain}"
+
+
+def split_sender(sender: str) -> tuple[str, str]:
+    """Split `Name <address>` or a bare address into name ("" if there is none) and address. Raises ValueError."""
+    match = NAME_AND_ADDRESS.fullmatch(sender.strip())
+    name, address = (match["name"], match["addr"]) if match else ("", sender)
+    return one_line(name).strip('"').strip(), addr_spec(address)
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line: control characters, line ends and lone surrogates collapsed into spaces."""
+    return " ".join(CONTROLS.sub(" ", text).split())
+
+
+def _from(sender: str) -> str:
+    name, address = split_sender(sender)
+    if not name:
+        return _raw(address)
+    if name.isascii() and "=?" not in name:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}" <{_raw(address)}>'
+    return f"{_unfolded(Header(name, 'utf-8', header_name='From'))} <{_raw(address)}>"
+
+
+def _raw(address: str) -> str:
+    """Write an internationalised address as bare UTF-8 (RFC 6532); an encoded word is not allowed inside an address."""
+    return address.encode().decode("ascii", "surrogateescape")
+
+
+def _text_header(text: str, name: str) -> str:
+    text = one_line(text)
+    text = text if len(text) <= 200 else f"{text[:199]}…"
+    # "=?" in plain letters would be decoded by the reader's program into something that we did not check.
+    plain = text.isascii() and "=?" not in text and all(len(word) < 60 for word in text.split())
+    return _unfolded(Header(text, "us-ascii" if plain else "utf-8", header_name=name))
+
+
+def _unfolded(header: Header) -> str:
+    """Write the encoded words (75 characters each, at most) on one line; the whole mail's policy folds it."""
+    return header.encode(linesep="")
+
+
+def _part(subtype: str, text: str) -> MIMENonMultipart:
+    """Encode a text part in quoted-printable or, if that is shorter (other scripts than Latin), in base64.
+
+    `MIMEText` would do it in pure Python; this is the same in C.
+    """
+    data = "".join(f"{line}\r\n" for line in LINE_ENDS.split(NOT_IN_TEXT.sub("", text))).encode()
+    part = MIMENonMultipart("text", subtype, charset="utf-8")
+    quoted = b2a_qp(data)
+    if len(quoted) <= len(data) * 4 / 3:
+        part["Content-Transfer-Encoding"] = "quoted-printable"
+        part.set_payload(quoted.decode("ascii"))
+    else:
+        part.set_payload(data)
+        encode_base64(part)
+    return part
+
+
+def _boundary(key: str) -> str:
+    """RFC 2045, 6.7: "=_" occurs in neither encoding of a part, so whatever the customer wrote, it is no boundary."""
+    return f"=_{_digest(key)[:32]}"
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _idna(domain: str) -> str:
+    import idna
+
+    # Not the codec of the standard library: IDNA 2003 sends mail for straße.example to strasse.example, somebody else.
+    return idna.encode(domain, uts46=True).decode("ascii")  # idna.IDNAError is a ValueError
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("notice.html")

@@ -1,0 +1,513 @@
+"""Mail out: over SMTP when a server is configured, else into a folder of `.eml` files.
+
+A mail that may or may not have arrived is sent again under the same Message-ID, by which the receiver can spot it.
+"""
+
+import io
+import os
+import re
+import smtplib
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
+
+from adapters.mail.compose import addr_spec, compose, message_id, one_line, safe_key, split_sender
+from bot.errors import CannotTell, ConfigurationError, DeliveryFailed, TryLater, Uncertain, Undeliverable
+from bot.model import Address, Notice, Sent, Switch
+from bot.ports import Sender
+from bot.settings import Duration, FromEnvironment
+
+PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
+REPEATS = 5
+PIECE = 16_384  # bytes that are written under one time-out
+
+ADDRESSES = re.compile(r"<?[^\s<>]+@[^\s<>]+>?")
+
+DONE = range(200, 300)
+GO_ON = range(354, 355)
+SHUTTING_DOWN = 421
+TOO_LARGE = 552
+NOT_AUTHENTICATED = frozenset({530, 534, 535, 538})  # RFC 4954, 6; 530 is also "STARTTLS first" (RFC 3207)
+
+log = structlog.get_logger()
+
+
+class MailSettings(FromEnvironment):
+    """How mail is sent. Without SMTP_HOST it is written into the folder OUTBOX."""
+
+    smtp_host: str | None = Field(None, description="The mail server. Not set: mails are written to OUTBOX, not sent.")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
+    smtp_port: int | None = Field(
+        None, ge=1, le=65535, description="Default: 587 for starttls, 465 for tls, 25 for none."
+    )
+    smtp_user: str | None = Field(None, description="Whom to log in as. Not set: without logging in.")
+    smtp_password: SecretStr | None = Field(None, description="The password of SMTP_USER.", validate_default=True)
+    smtp_ca_file: FilePath | None = Field(None, description="Certificates (PEM) to trust beside the system's.")
+    smtp_connections: int = Field(8, ge=1, le=100, description="How many connections may be open at once.")
+    smtp_timeout: Duration = Field(
+        timedelta(seconds=10), gt=timedelta(0), description="How long one network step may take."
+    )
+    smtp_deadline: Duration = Field(
+        timedelta(seconds=30), gt=timedelta(0), description="How long sending one mail may take in all."
+    )
+    mail_from: str = Field("Firstline <support@localhost>", description="The sender: `Name <address>` or an address.")
+    outbox: Path = Field(Path("outbox"), description="Folder for `.eml` files while no mail server is configured.")
+
+    @property
+    def port(self) -> int:
+        return self.smtp_port or PORTS[self.smtp_tls]
+
+    @field_validator("smtp_host")
+    @classmethod
+    def _is_a_host_only(cls, host: str | None) -> str | None:
+        if host is not None and re.search(r"://|\s|^[^:]*:\d+$", host):
+            raise ValueError("a host name or an IP address only; the port is a setting of its own, SMTP_PORT")
+        return host
+
+    @field_validator("smtp_user")
+    @classmethod
+    def _has_a_server_to_log_in_at(cls, user: str | None, info: ValidationInfo) -> str | None:
+        if user is not None and "smtp_host" in info.data and info.data["smtp_host"] is None:
+            raise ValueError(
+                "a user without a server, so that no mail would be sent: set SMTP_HOST, or neither of the two"
+            )
+        if user is not None and not user.isascii():
+            raise ValueError("only ASCII characters can be used to log in")
+        return user
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _comes_with_a_user(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        user = info.data.get("smtp_user")
+        if password is None and user is not None:
+            raise ValueError("SMTP_USER is set, but not its password: set SMTP_PASSWORD too, or neither of the two")
+        if password is not None and "smtp_user" in info.data and user is None:
+            raise ValueError("a password without a user: set SMTP_USER too, or neither of the two")
+        if password is not None and not password.get_secret_value().isascii():
+            raise ValueError("only ASCII characters can be used to log in")
+        return password
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_an_address(cls, mail_from: str) -> str:
+        try:
+            _, address = split_sender(mail_from)
+        except ValueError:
+            raise ValueError("no mail address; write `Name <name@example.com>` or `name@example.com`") from None
+        if not address.isascii():
+            raise ValueError("the part before the @ must be ASCII: not every server takes other letters from a sender")
+        return mail_from
+
+
+def sender(settings: MailSettings) -> Sender:
+    """Return the way out for mail. Raises ConfigurationError if SMTP_CA_FILE holds no certificates."""
+    return EmlSender(settings) if settings.smtp_host is None else SmtpSender(settings)
+
+
+def senders() -> list[Sender]:
+    """Read the settings and return the way out that they give."""
+    return [sender(MailSettings.read())]
+
+
+def switches() -> list[Switch]:
+    """Say where mail goes."""
+    settings = MailSettings.read()
+    if settings.smtp_host is None:
+        return [Switch("email", False, f"mails are written to {settings.outbox}/; SMTP_HOST sends them")]
+    return [Switch("email", True, f"through {settings.smtp_host}:{settings.port}")]
+
+
+class SmtpSender:
+    """Sends over a few SMTP connections (RFC 5321) that are kept open and used again.
+
+    A connection that was idle for `idle_for` seconds is not used again. `close` says goodbye to those that are idle.
+    """
+
+    name = "email"
+    simulated = False
+
+    def __init__(self, settings: MailSettings, idle_for: float = 60.0) -> None:
+        self.deadline = settings.smtp_deadline.total_seconds()
+        self._settings = settings
+        self._step = settings.smtp_timeout.total_seconds()
+        self._tls = None if settings.smtp_tls == "none" else _trust(settings.smtp_ca_file)
+        self._turns = threading.BoundedSemaphore(settings.smtp_connections)
+        self._idle_for = idle_for
+        self._idle: list[Session] = []
+        self._lock = threading.Lock()
+        if self._tls is None and settings.smtp_user is not None:
+            log.warning("smtp.password_in_the_clear", remedy="set SMTP_TLS to starttls or tls")
+
+    def send(self, to: Address, notice: Notice) -> Sent:
+        """Hand the mail to the server and return its Message-ID. Raises TryLater, Undeliverable or Uncertain."""
+        until = time.monotonic() + self.deadline
+        mail = _mail(to, notice, self._settings.mail_from)
+        with self._turn(until):
+            self._deliver(mail, until)
+        return Sent(mail.message_id)
+
+    def find(self, to: Address, notice: Notice) -> Sent | None:
+        """Raise CannotTell: SMTP cannot be asked what became of a mail, but the Message-ID shows a repetition."""
+        raise CannotTell("SMTP has no way to look for a mail; it may be repeated under its Message-ID", REPEATS)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.leave()
+
+    @contextmanager
+    def _turn(self, until: float) -> Iterator[None]:
+        """Whoever holds a turn has at most one connection open, and the idle ones came from turns that ended: there
+        are never more connections than turns."""
+        if not self._turns.acquire(timeout=max(0.0, min(self._step, until - time.monotonic()))):
+            raise TryLater(f"all {self._settings.smtp_connections} connections to the mail server are busy")
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def _deliver(self, mail: "Mail", until: float) -> None:
+        session = self._reusable()
+        if session is not None:
+            try:
+                return self._exchange(session, mail, until)
+            except ConnectionLost:
+                self.close()  # the server has restarted or hung up on us: the other idle ones went the same way
+        return self._exchange(self._connect(until), mail, until)
+
+    def _exchange(self, session: "Session", mail: "Mail", until: float) -> None:
+        """Send one mail on this session, then keep it if it is still good."""
+        session.until = until
+        try:
+            announce(session, mail)
+            hand_over(session, mail.data)
+        except DeliveryFailed:
+            session.reset()
+            raise
+        except BaseException:
+            session.close()
+            raise
+        finally:
+            if session.sock is not None:
+                self._keep(session)
+
+    def _keep(self, session: "Session") -> None:
+        session.idle_since = time.monotonic()
+        with self._lock:
+            self._idle.append(session)
+
+    def _reusable(self) -> "Session | None":
+        """Take the idle connection that was used last, so that the others can grow old; let go of those that did."""
+        oldest = time.monotonic() - self._idle_for
+        with self._lock:
+            old = [session for session in self._idle if session.idle_since < oldest]
+            self._idle = [session for session in self._idle if session.idle_since >= oldest]
+            session = self._idle.pop() if self._idle else None
+        for each in old:
+            each.leave()
+        return session
+
+    def _connect(self, until: float) -> "Session":
+        """Connect, encrypt and log in. Whatever fails here is not the customer's fault: TryLater."""
+        session = Session(self._step, until, self._tls if self._settings.smtp_tls == "tls" else None)
+        try:
+            session.open(self._settings.smtp_host or "", self._settings.port)
+            if self._settings.smtp_tls == "starttls":
+                session.starttls(context=self._tls)
+            session.ehlo_or_helo_if_needed()
+            self._log_in(session)
+        except (OSError, ValueError) as exc:  # smtplib's errors are OSErrors; a broken AUTH challenge is a ValueError
+            session.close()
+            raise TryLater(f"cannot connect to the mail server: {_why(exc)}") from exc
+        return session
+
+    def _log_in(self, session: "Session") -> None:
+        user, password = self._settings.smtp_user, self._settings.smtp_password
+        if user is not None and password is not None:
+            session.login(user, password.get_secret_value())
+
+
+class EmlSender:
+    """Writes each mail to a file in the folder OUTBOX, for want of a mail server. The same notice is the same file."""
+
+    name = "email"
+    simulated = True
+
+    def __init__(self, settings: MailSettings) -> None:
+        self.deadline = settings.smtp_deadline.total_seconds()
+        self._sender = settings.mail_from
+        self._outbox = settings.outbox
+
+    def send(self, to: Address, notice: Notice) -> Sent:
+        """Write the file and return the Message-ID. Raises TryLater if it cannot be written, Undeliverable if the
+        address is none."""
+        mail = _mail(to, notice, self._sender)
+        try:
+            self._outbox.mkdir(parents=True, exist_ok=True)
+            _write_whole(self._path(notice), mail.data)
+        except OSError as exc:
+            raise TryLater(f"cannot write to the folder OUTBOX: {exc.strerror or type(exc).__name__}") from exc
+        return Sent(mail.message_id)
+
+    def find(self, to: Address, notice: Notice) -> Sent | None:
+        """Look for the file: it is there whole, or not at all. Raises CannotTell if the folder cannot be read."""
+        try:
+            self._path(notice).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as exc:
+            raise CannotTell(f"cannot read the folder OUTBOX: {exc.strerror or type(exc).__name__}", REPEATS) from exc
+        return Sent(message_id(notice.key, self._sender))
+
+    def _path(self, notice: Notice) -> Path:
+        return self._outbox / f"{safe_key(notice.key)}.eml"
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail in its envelope."""
+
+    sender: str
+    recipient: str
+    message_id: str
+    data: bytes
+
+    def options(self, session: smtplib.SMTP) -> list[str]:
+        """Return what MAIL says beside the address (RFC 1870, RFC 6531). Raises Undeliverable without SMTPUTF8."""
+        options = [f"SIZE={len(self.data)}"] if session.has_extn("size") else []
+        if self.recipient.isascii():
+            return options
+        if not session.has_extn("smtputf8"):
+            raise Undeliverable("the mail server cannot write to an address with letters beyond ASCII (no SMTPUTF8)")
+        return [*options, "SMTPUTF8", "BODY=8BITMIME"]
+
+
+class ConnectionLost(TryLater):
+    """Raised when the connection ended before any of the message went out; on a fresh one it may go well at once."""
+
+
+class Session(smtplib.SMTP):
+    """smtplib's client, held to a deadline.
+
+    smtplib itself gives every *piece* that it receives a time-out of its own, and every address of a host too: a server
+    that drips could hold a worker for hours. Here each wait is `step` seconds at most and ends at `until` (monotonic).
+    Out of reach are the look-up of the host's name, which the resolver bounds, and what a TLS handshake reads.
+    """
+
+    def __init__(self, step: float, until: float, tls: ssl.SSLContext | None) -> None:
+        super().__init__(local_hostname=_own_name())  # no host yet: this does not connect
+        self.until = until
+        self.idle_since = 0.0
+        self._step = step
+        self._tls = tls
+
+    def open(self, host: str, port: int) -> None:
+        """Connect and read the greeting. Raises OSError."""
+        self._host = host  # the name that `starttls` checks the certificate against; set by the constructor otherwise
+        code, text = self.connect(host, port)
+        if code not in DONE:
+            raise smtplib.SMTPConnectError(code, text)
+
+    def reset(self) -> None:
+        """Forget the transaction under way; close the connection if that cannot be done."""
+        if self.sock is None:
+            return
+        try:
+            code, _ = self.rset()
+        except OSError:
+            code = -1
+        if code not in DONE:
+            self.close()
+
+    def leave(self) -> None:
+        """Say goodbye without waiting for the answer, and close."""
+        self.until = time.monotonic() + 1
+        with suppress(OSError):
+            self.putcmd("QUIT")
+        self.close()
+
+    def send(self, s: Any) -> None:
+        data = s.encode(self.command_encoding) if isinstance(s, str) else s
+        for start in range(0, len(data), PIECE):
+            if self.sock is not None:
+                self.limit(self.sock)
+            super().send(data[start : start + PIECE])
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None:
+            self.file = io.BufferedReader(_Incoming(self))
+        return super().getreply()
+
+    def limit(self, sock: socket.socket) -> socket.socket:
+        """Give the next wait on this socket its time-out. Closes and raises TimeoutError when no time is left."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            self.close()
+            raise TimeoutError("the deadline for sending a mail has passed")
+        sock.settimeout(min(self._step, left))
+        return sock
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """smtplib's own hook, which its SMTP_SSL uses too. Tries each address of the host, the deadline in mind."""
+        failure: Exception = OSError("the mail server's name has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                self.limit(sock).connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return sock if self._tls is None else self._tls.wrap_socket(self.limit(sock), server_hostname=host)
+            except (OSError, ValueError) as exc:  # a ValueError: a name that no certificate can have
+                sock.close()
+                failure = exc
+        raise failure
+
+
+class _Incoming(io.RawIOBase):
+    """What the server says, read under the session's deadline."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._session.sock is None:
+            raise ConnectionError("not connected")
+        return self._session.limit(self._session.sock).recv_into(buffer)
+
+
+def announce(session: Session, mail: Mail) -> None:
+    """Go as far as the server's "start mail input". Nothing of the message has gone out yet, so whatever happens here
+    is no unknown outcome. Raises ConnectionLost, TryLater or Undeliverable."""
+    options = mail.options(session)
+    _ask(session, "MAIL", lambda: session.mail(mail.sender, options))
+    _ask(session, "RCPT", lambda: session.rcpt(mail.recipient))
+    # Not smtplib's `data`, which sends the message as well: one could not tell on which side of it a failure lies.
+    _ask(session, "DATA", lambda: session.docmd("DATA"), GO_ON)
+
+
+def hand_over(session: Session, data: bytes) -> None:
+    """Send the message and read the verdict. Raises Uncertain where there is none (RFC 5321, 4.5.3.2.6: a server may
+    have accepted a mail whose sender never saw the answer), otherwise TryLater or Undeliverable."""
+    try:
+        session.send(re.sub(rb"(?m)^\.", b"..", data) + b".\r\n")
+        code, text = session.getreply()
+    except OSError as exc:
+        session.close()
+        raise Uncertain(f"no answer to the message: {_why(exc)}") from exc
+    if code in DONE:
+        return
+    if code == SHUTTING_DOWN or not 400 <= code < 600:
+        session.close()
+    if not 400 <= code < 600:
+        raise Uncertain(f"the mail server's answer to the message makes no sense: {_reply(code, text)}")
+    raise _refusal("the message", code, text)
+
+
+def _ask(session: Session, step: str, command: Callable[[], tuple[int, bytes]], good: range = DONE) -> None:
+    try:
+        code, text = command()
+    except OSError as exc:
+        session.close()
+        raise ConnectionLost(f"the connection to the mail server was lost at {step}: {_why(exc)}") from exc
+    if code in good:
+        return
+    if code == SHUTTING_DOWN or not 400 <= code < 600:
+        session.close()
+        raise ConnectionLost(f"the mail server ended the session at {step}: {_reply(code, text)}")
+    raise _refusal(step, code, text)
+
+
+def _refusal(step: str, code: int, text: bytes) -> DeliveryFailed:
+    """5xx is final (RFC 5321, 4.2.1), unless it is us whom the server refuses: then an operator can put it right."""
+    reason = f"the mail server refused {step}: {_reply(code, text)}"
+    ours = code in NOT_AUTHENTICATED or (step == "MAIL" and code != TOO_LARGE)
+    return TryLater(reason) if code < 500 or ours else Undeliverable(reason)
+
+
+def _mail(to: Address, notice: Notice, mail_from: str) -> Mail:
+    try:
+        recipient = addr_spec(to.key)
+    except ValueError as exc:
+        raise Undeliverable(str(exc)) from None
+    return Mail(
+        # The envelope sender is a real address, not the empty one of RFC 3834: a bounce must come back, to be read.
+        # What keeps other automatons from answering is Auto-Submitted and Precedence.
+        sender=split_sender(mail_from)[1],
+        recipient=recipient,
+        message_id=message_id(notice.key, mail_from),
+        data=compose(notice, recipient, mail_from),
+    )
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, smtplib.SMTPResponseException):
+        return _reply(exc.smtp_code, exc.smtp_error)
+    return one_line(str(exc))[:200] or type(exc).__name__
+
+
+def _reply(code: int, text: bytes | str) -> str:
+    words = one_line(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+    words = ADDRESSES.sub("<…>", words)  # servers repeat the customer's address; errors end up in logs
+    return f"{code} {words[:200]}".strip()
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as exc:  # ssl.SSLError is one
+            raise ConfigurationError("SMTP_CA_FILE: not a file of certificates in PEM form that can be read") from exc
+    return context
+
+
+@cache
+def _own_name() -> str:
+    """smtplib's default, without its look-ups in the DNS, which can take half a minute for every connection."""
+    name = socket.gethostname()
+    return name if "." in name and name.isascii() else "[127.0.0.1]"
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write the file so that under its name it is there whole or not at all, whenever the power fails."""
+    handle, part = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # there a folder cannot be opened
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,7 @@
+"""What happens to a message. Read in this order:
+
+`model` (the values that flow), `ports` (what the core asks of the world), `errors`, then the way of a message:
+`intake` (accept it: mask, commit, wake) → `lanes` (work in order, one worker at a time) → `pipeline` (the six steps on
+one page) → `outbox` (send what we owe) → `follow_ups` (a day later). `app` joins everything; `__main__` is the command
+line.
+"""

@@ -1,0 +1,261 @@
+"""The composition root: builds the parts, joins them, starts and stops them. The one module that knows all."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+import structlog
+from peewee import InterfaceError, OperationalError
+
+import adapters
+from adapters.dispatch import Nobody, Threads
+from bot import telemetry
+from bot.answers import Answers
+from bot.breaker import Breaker
+from bot.classify import Guarded, Ladder
+from bot.commands import Commands
+from bot.desk_jobs import DeskJobs
+from bot.errors import ConfigurationError
+from bot.follow_ups import FollowUps
+from bot.intake import Intake
+from bot.lanes import Lanes
+from bot.local_model import LocalModel
+from bot.model import Switch
+from bot.outbox import Outbox
+from bot.pipeline import Pipeline
+from bot.ports import Classifier, Clock, Sender, TicketDesk
+from bot.settings import Settings
+from bot.views import Views
+from storage import database, lanes
+from storage.migrate import migrate, pending
+
+log = structlog.get_logger()
+
+UNAVAILABLE = (OperationalError, InterfaceError)
+"""What the database raises when it is locked, full or away."""
+
+STOP_WITHIN = 20.0
+"""Seconds from being asked to stop to having stopped."""
+
+SWEEP_EVERY = 30
+"""Seconds between two looks for waiting work that no lane knows of."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class World:
+    """What lies outside: built from the environment, or handed in by a test."""
+
+    senders: Sequence[Sender]
+    classifiers: Sequence[Classifier]
+    desk: TicketDesk | None
+    clock: Clock = utc_now
+
+    @classmethod
+    def from_environment(cls, settings: Settings) -> "World":
+        """Import and build every adapter that is switched on. Raises ConfigurationError."""
+        within = settings.classify_within.total_seconds()
+        asked = [
+            Guarded(classifier, Breaker("classifier"), within)
+            for name in adapters.CLASSIFIERS
+            for classifier in import_module(name).classifiers(within)
+        ]
+        desks = [desk for name in adapters.DESKS for desk in import_module(name).desks()]
+        return cls(
+            senders=[sender for name in adapters.SENDERS for sender in import_module(name).senders()],
+            classifiers=[*asked, LocalModel.load().classify],
+            desk=desks[0] if desks else None,
+        )
+
+
+def switches() -> list[Switch]:
+    """Say of every part that can be on or off which it is."""
+    modules = (*adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS)
+    return [switch for name in modules for switch in import_module(name).switches()]
+
+
+class Firstline:
+    """One process. `works`: whether it handles messages and sends notices itself, or leaves that to others."""
+
+    def __init__(self, settings: Settings, world: World, works: bool = True) -> None:
+        self.settings = settings
+        self.world = world
+        self.answers = Answers()
+        self.views = Views()
+        self.dispatcher = Threads(lambda lane: self.lanes.run(lane), settings.workers) if works else Nobody()
+        self.commands = Commands(world.clock, self.dispatcher)
+        self.follow_ups = FollowUps(world.clock, self.dispatcher)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Made on first use: it has a thread of its own."""
+        return Intake(self.dispatcher, self.world.clock)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """The handlers of the three queues, joined."""
+        settings, world = self.settings, self.world
+        desk_breaker = Breaker("ticket desk")
+        desk_deadline = settings.ticket_within.total_seconds()
+        pipeline = Pipeline(
+            classifier=Ladder(world.classifiers),
+            desk=world.desk,
+            desk_breaker=desk_breaker,
+            desk_deadline=desk_deadline,
+            follow_up_after=settings.follow_up_after,
+            simulated=frozenset(sender.name for sender in world.senders if sender.simulated),
+            answers=self.answers,
+            dispatcher=self.dispatcher,
+        )
+        outbox = Outbox({sender.name: sender for sender in world.senders}, settings.attempts)
+        jobs = DeskJobs(world.desk, desk_breaker, desk_deadline)
+        handlers = {"in": pipeline.handle, "out": outbox.handle, "job": jobs.handle}
+        return Lanes(handlers, world.clock, settings.lease, settings.attempts)
+
+    @contextmanager
+    def accepting(self) -> Iterator[None]:
+        """While entered, messages are accepted and their outcomes waited for."""
+        poller = threading.Thread(target=self.answers.poll, name="answers", daemon=True)
+        poller.start()
+        intake = self.intake
+        try:
+            yield
+        finally:
+            intake.close()
+            self.answers.stop()
+            poller.join()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """While entered, lanes are worked on."""
+        assert isinstance(self.dispatcher, Threads)
+        background = [
+            threading.Thread(target=self.lanes.keep_alive, name="keep-alive", daemon=True),
+            threading.Thread(target=self.lanes.look_out, args=(self.dispatcher,), name="look-out", daemon=True),
+        ]
+        for thread in background:
+            thread.start()
+        self.dispatcher.start()
+        try:
+            yield
+        finally:
+            began = time.monotonic()
+            self.lanes.stop()
+            if not self.dispatcher.stop(STOP_WITHIN - 12):
+                log.warning("worker.left_behind", seconds=round(time.monotonic() - began, 1))
+            for thread in background:
+                thread.join(1)
+
+    @contextmanager
+    def keeping_time(self) -> Iterator[None]:
+        """While entered, follow-ups are handled when they are due, and forgotten work is found."""
+        from apscheduler.jobstores.memory import MemoryJobStore
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        from storage.follow_ups import FollowUpJobStore
+
+        scheduler = BackgroundScheduler(
+            timezone=UTC,
+            jobstores={"default": FollowUpJobStore(self.follow_ups.work, self.world.clock), "memory": MemoryJobStore()},
+        )
+        scheduler.add_job(self.sweep, "interval", seconds=SWEEP_EVERY, jobstore="memory", misfire_grace_time=None)
+        scheduler.start()
+        try:
+            yield
+        finally:
+            scheduler.shutdown()
+
+    def sweep(self) -> None:
+        """Give lanes back to waiting work that has none."""
+        with database.transaction():
+            found = lanes.wake_forgotten(limit=1000)
+        if found:
+            log.warning("lanes.forgotten", number=found)
+
+
+def add_commands(app: Any) -> None:
+    """Add the adapters' own commands to the command line. `app`: typer.Typer."""
+    for name in adapters.COMMANDS:
+        import_module(name).add_commands(app)
+
+
+def open_database(settings: Settings, migrating: bool) -> list[str]:
+    """Connect, and bring the schema up to date, or (not `migrating`) make sure that it is; return what was applied.
+    Raises ConfigurationError."""
+    try:
+        database.connect(settings.database_url)
+        missing = migrate() if migrating else pending()
+    except ValueError as exc:
+        raise ConfigurationError(f"DATABASE_URL: {exc}.") from None
+    except UNAVAILABLE as exc:
+        raise ConfigurationError(f"DATABASE_URL: the database cannot be opened ({exc}).") from None
+    except ImportError as exc:
+        raise ConfigurationError(f"DATABASE_URL: {exc}. Install it: pip install 'firstline[postgres]'") from None
+    if missing and not migrating:
+        raise ConfigurationError(f"The database lacks {len(missing)} migration(s). Apply them: bot migrate")
+    return missing
+
+
+def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], None]) -> None:
+    """Run these parts (web, worker, clock) in this process until SIGTERM or SIGINT. `ready` is told the address, if
+    there is one, when everything has started. Raises ConfigurationError."""
+    open_database(settings, migrating=len(parts) > 1)
+    firstline = Firstline(settings, World.from_environment(settings), works="worker" in parts)
+    stop = _stop_signals()
+    with ExitStack() as started:
+        started.callback(database.disconnect)
+        for sender in firstline.world.senders:
+            started.callback(sender.close)
+        if "web" in parts:
+            started.enter_context(firstline.accepting())
+        if "worker" in parts:
+            started.enter_context(firstline.working())
+        if "clock" in parts:
+            started.enter_context(firstline.keeping_time())
+        if "web" in parts:
+            _serve(firstline, ready)
+        else:
+            ready(None)
+            stop.wait()
+        log.info("process.stopping")
+    log.info("process.stopped")
+
+
+def _serve(firstline: Firstline, ready: Callable[[str | None], None]) -> None:
+    from adapters.http.server import serve
+    from adapters.http.settings import HttpSettings
+
+    settings = HttpSettings.read()
+    serve(web_application(firstline, settings), settings, ready)
+
+
+def web_application(firstline: Firstline, settings: Any) -> Any:
+    """Join the web application to the core. `settings`: HttpSettings."""
+    from adapters.http.api import Core, create
+    from adapters.http.guard import Guard
+
+    core = Core(firstline.intake, firstline.answers, firstline.views, firstline.commands, UNAVAILABLE)
+    return Guard(create(core, settings), settings.max_body)
+
+
+def _stop_signals() -> threading.Event:
+    """Return an event that is set by SIGTERM and SIGINT. Uvicorn takes both while it serves, and raises them again
+    afterwards: then they must not kill us before we have stopped."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def set_up_logging(settings: Settings) -> None:
+    telemetry.set_up(settings.log_level, settings.log_format)

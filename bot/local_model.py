@@ -1,0 +1,332 @@
+"""The embedded classifier: it needs no network, no key and no vendor, and answers in a fraction of a millisecond.
+
+A linear model over hashed features (words, pairs of words, pieces of words), kept as one byte per weight. A long
+message is read clause by clause, because a customer's one sentence about the problem drowns in the other twenty. What
+it is not made for (no words, a language it does not know, a message that tells it what to answer) gets a low
+confidence, so that a person looks. `bot/training.py` makes the artefact; `bot/NOTICE` names the data behind it.
+"""
+
+import re
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.errors import ConfigurationError
+from bot.model import Category, Classification
+
+DEFAULT = Path(__file__).with_name("local_model.npz")
+FORMAT = 1
+BUCKETS = 1 << 17
+CATEGORIES = tuple(Category)
+REMEDY = CATEGORIES.index(Category.REFUND_REQUEST)
+OTHER = CATEGORIES.index(Category.OTHER)
+
+LONGEST = 20_000  # characters that are read; nobody's problem is only named after that
+LONGEST_WORD = 24
+NORMALISED_AT_ONCE = 256  # sorting a run of combining marks is quadratic in CPython; pieces keep it linear
+
+READ_WHOLE = 22  # words; longer messages are read clause by clause
+CLAUSE = 16  # words in a window at most
+STEP = 8  # words from one window of a long clause to the next
+SHORT_CLAUSE = 4  # words; anything shorter is read together with its neighbour
+FAINT = 0.3  # what a window must exceed to count as a sign: thirty faint signs are no strong one
+
+FEW_KNOWN = 0.5  # share of known words below which a message counts as not understood
+NOT_UNDERSTOOD = 0.4
+NOTHING_TO_READ = 0.2
+INSTRUCTED = 0.3
+SUREST = 0.99  # the temperature was fitted on messages much like those of the training; customers write others
+
+NO_WORDS_REASON = "no words to go by"
+UNKNOWN_REASON = "hardly any known words; for a person to check"
+INSTRUCTED_REASON = "contains instructions; for a person to check"
+
+_LINK = re.compile(r"(?:https?://|www\.)\S+")
+_ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
+_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_LETTERS = (
+    r"[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff]"  # \w leaves the vowel signs of Indic scripts out
+)
+_WORD_OR_END = re.compile(rf"(?:{_LETTERS})+|[.!?;\n।。！？]")
+_ENDS = frozenset(".!?;\n।。！？")
+_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
+_IGNORED = dict.fromkeys(
+    [ord(mark) for mark in "'’‘ʼ`´"]
+    + [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]
+)
+_NAMES = "|".join(name.replace("_", "[_ -]?") for name in CATEGORIES if name != Category.OTHER)
+_INSTRUCTIONS = re.compile(  # every gap is bounded, so that the search is linear
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|guidelines|above|everything)\b"
+    r"|\b(?:classify|categori[sz]e|label|tag|be (?:classified|categori[sz]ed|label?led|tagged))\b.{0,40}\bas\b"
+    r"|\b(?:classification|category)\W{1,4}(?:is|to|must|should|:|=)|\bcategory\W{1,4}:"
+    rf"|\b(?:answer|respond|reply)\s(?:only |just )?with\b.{{0,20}}\b(?:{_NAMES})\b"
+    rf"|\b(?:output|print|choose|pick|select|treat (?:this|it|me) as)\b.{{0,20}}\b(?:{_NAMES})\b"
+    rf"|\b(?:{'|'.join(name for name in CATEGORIES if name != Category.OTHER)})\b"
+    r"|\b(?:system (?:prompt|override)|developer message)\b|(?:^|[.!?,])[ >#*-]{0,5}(?:system|assistant|developer) ?:"
+    r"|<\|?/?(?:system|assistant|im_start|im_end)\b|\[/?inst\]|\byou are now (?:a|an|the|my)\b"
+    r"|\byou are (?:a|an|the) (?:\w{1,20} )?(?:classifier|language model)\b"
+    r"|\bconfidence\W{1,5}(?:of |is |to )?[01](?:\.\d{1,9})?\b"
+    r"|\bignor(?:iere?|ez?|a|ar)\b.{0,40}\b(?:anweisung(?:en)?|instrucciones|instructions|instruções|règles|regeln|reglas)\b"
+    r"|\bklassifiziere?\b|\bclasific(?:a|ar|alo|ue)\b|\bclass(?:e|ez|er)\b.{0,40}\bcomme\b",
+    re.MULTILINE,
+)
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_Numbers = NDArray[np.float64]
+_Hashes = NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A message as the model sees it: its words in order, and the index after the last word of each clause."""
+
+    words: tuple[str, ...]
+    clause_ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The features of a reading. `buckets[k]` belongs to the word `places[k]`, which is the last of the `spans[k]`
+    words that the feature takes in. `hashes` has one number a word, for asking whether it is known."""
+
+    buckets: NDArray[np.int64]
+    places: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    hashes: _Hashes
+
+
+def normalise(text: str) -> str:
+    """Return the text in NFKC and lower case, without apostrophes and invisible characters, cut to LONGEST."""
+    text = text[:LONGEST]
+    pieces = (text[start : start + NORMALISED_AT_ONCE] for start in range(0, len(text), NORMALISED_AT_ONCE))
+    return "".join(unicodedata.normalize("NFKC", piece) for piece in pieces).lower().translate(_IGNORED)[:LONGEST]
+
+
+def read(normalised: str) -> Reading:
+    """Split a normalised text into words and clauses. Every number becomes 0, a link or a mail address one word."""
+    text = _NUMBER.sub("0", _ADDRESS.sub(" mailaddress ", _LINK.sub(" weblink ", normalised)))
+    words: list[str] = []
+    ends: list[int] = []
+    for token in [*_WORD_OR_END.findall(text), "."]:
+        if token not in _ENDS:
+            words.append(token[:LONGEST_WORD])
+        elif words and (not ends or ends[-1] != len(words)):
+            ends.append(len(words))
+    return Reading(tuple(words), tuple(ends))
+
+
+def features(words: tuple[str, ...]) -> Features:
+    """Hash the words, pairs, pairs with one word between, and runs of characters in words. The numbers are the same on
+    every machine and in every version of Python, and there are at most a constant times as many as characters."""
+    hashes = np.array([crc32(word.encode("utf-8", "surrogatepass")) for word in words], dtype=np.uint32)
+    runs, places = _character_runs(words)
+    pairs = hashes[:-1] * np.uint32(0x9E3779B1) + hashes[1:]
+    skips = hashes[:-2] * np.uint32(0x85EBCA77) + hashes[2:] + np.uint32(1)
+    every = np.arange(len(words))
+    sizes = [len(runs) + len(words), len(pairs), len(skips)]
+    return Features(
+        buckets=_spread(np.concatenate([runs, hashes, pairs, skips])) & (BUCKETS - 1),
+        places=np.concatenate([places, every, every[1:], every[2:]]),
+        spans=np.repeat(np.arange(1, 4), sizes),
+        hashes=hashes,
+    )
+
+
+def _character_runs(words: tuple[str, ...]) -> tuple[_Hashes, NDArray[np.int64]]:
+    """Hash every run of 3, 4 and 5 characters inside a word, its edges counted as characters; and say in which word."""
+    codes = np.frombuffer(f" {' '.join(words)} ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    spaces = np.cumsum(codes == ord(" "))
+    rolling = codes.astype(np.uint32)
+    hashes, places = [], []
+    for length in range(2, 6):
+        rolling = rolling[:-1] * np.uint32(0x01000193) ^ codes[length - 1 :]  # FNV-1: its prime, its order
+        if length > 2:
+            starts = np.flatnonzero(spaces[length - 2 : -1] == spaces[: len(rolling)])  # no space within
+            hashes.append(rolling[starts] + np.uint32(length))
+            places.append(spaces[starts + 1] - 1)
+    return np.concatenate(hashes), np.concatenate(places)
+
+
+def _spread(hashes: _Hashes) -> NDArray[np.int64]:
+    """Mix all 32 bits into the low ones: the finaliser of MurmurHash3."""
+    hashes = (hashes ^ (hashes >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    hashes = (hashes ^ (hashes >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return (hashes ^ (hashes >> np.uint32(16))).astype(np.int64)
+
+
+def windows(reading: Reading) -> list[tuple[int, int]]:
+    """Return the (start, end) of what is read together: all of a short message, else its clauses, the long ones cut
+    into pieces that overlap, the shortest joined to what follows."""
+    if len(reading.words) <= READ_WHOLE:
+        return [(0, len(reading.words))]
+    found, start = [], 0
+    for end in reading.clause_ends:
+        if end - start < SHORT_CLAUSE and end != reading.clause_ends[-1]:
+            continue
+        cuts = range(start, max(end - CLAUSE + STEP, start + 1), STEP)
+        found += [(cut, min(cut + CLAUSE, end)) for cut in cuts]
+        start = end
+    return found
+
+
+def combine(chances: _Numbers) -> tuple[int, float]:
+    """Join the probabilities of several windows (rows) into one category and its confidence.
+
+    A noisy-or over the windows that show more than a faint sign; where a cause is named, wanting the money back is only
+    its remedy.
+    """
+    if len(chances) == 1:
+        return int(chances[0].argmax()), float(chances[0].max())
+    signs = np.clip((chances - FAINT) / (1 - FAINT), 0, 1)
+    signs[:, OTHER] = 0
+    strength = 1 - np.prod(1 - signs, axis=0)
+    causes = strength.copy()
+    causes[REMEDY] = 0
+    strength[REMEDY] *= 1 - causes.max()
+    best = int(strength.argmax())
+    if strength[best] < 0.5:
+        return OTHER, float(chances[:, OTHER].min())
+    return best, float(strength[best] ** 2 / strength.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """The trained model. Nothing in it changes, so any number of threads may use it at once.
+
+    A feature in bucket b speaks for category c with `weights[b, c] * weight_steps[c] * idf[b] * idf_step`; a bucket
+    whose `idf` is 0 was not met in training and only weakens the rest, by `unmet`. `known` holds the sorted hashes of
+    the known words.
+    """
+
+    weights: NDArray[np.int8]
+    weight_steps: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    idf: NDArray[np.uint8]
+    idf_step: float
+    unmet: float
+    temperature: float
+    known: _Hashes
+
+    @classmethod
+    def load(cls, path: Path = DEFAULT) -> "LocalModel":
+        """Read the artefact. Raises ConfigurationError when it is missing, damaged or of another format."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                return cls.of(stored)
+        except FileNotFoundError:
+            problem = "is missing"
+        except _UNREADABLE as exc:
+            problem = f"cannot be used ({type(exc).__name__})"
+        raise ConfigurationError(
+            f"The local classifier {path} {problem}: install Firstline again, or run 'bot train --data FOLDER'."
+        )
+
+    @classmethod
+    def of(cls, stored: Mapping[str, NDArray[Any]]) -> "LocalModel":
+        """Make a model of the arrays that `arrays` returns. Raises KeyError or ValueError when they are not such."""
+        shapes = {"weights": (BUCKETS, len(CATEGORIES)), "idf": (BUCKETS,), "numbers": (4,)}
+        shapes |= {"weight_steps": (len(CATEGORIES),), "bias": (len(CATEGORIES),)}
+        kinds = {"weights": np.int8, "idf": np.uint8, "known": np.uint32, "weight_steps": np.float32}
+        loaded = {name: stored[name] for name in (*shapes, "known", "categories")}
+        wrong = [name for name, shape in shapes.items() if loaded[name].shape != shape]
+        wrong += [name for name, kind in kinds.items() if loaded[name].dtype != kind]
+        version, idf_step, unmet, temperature = (float(number) for number in loaded["numbers"])
+        wrong += ["numbers"] * (not 0 < temperature < 1000)
+        if wrong or version != FORMAT or tuple(loaded["categories"]) != CATEGORIES:
+            raise ValueError(f"not format {FORMAT}: {wrong}")
+        return cls(
+            weights=loaded["weights"],
+            weight_steps=loaded["weight_steps"],
+            bias=loaded["bias"],
+            idf=loaded["idf"],
+            idf_step=idf_step,
+            unmet=unmet,
+            temperature=temperature,
+            known=loaded["known"],
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the model as named arrays, for storing."""
+        return {
+            "bias": self.bias,
+            "categories": np.array([str(category) for category in CATEGORIES]),
+            "idf": self.idf,
+            "known": self.known,
+            "numbers": np.array([FORMAT, self.idf_step, self.unmet, self.temperature]),
+            "weight_steps": self.weight_steps,
+            "weights": self.weights,
+        }
+
+    def classify(self, text: str) -> Classification:
+        """Classify a text, of which the first LONGEST characters are read. Raises nothing; the confidence is always a
+        number."""
+        text = normalise(text)
+        instructed = _INSTRUCTIONS.search(text) is not None
+        if instructed:
+            text = "".join(part for part in _SENTENCE.findall(text) if not _INSTRUCTIONS.search(part))
+        category, confidence, reason = self._judge(read(text))
+        if instructed:
+            confidence, reason = min(confidence, INSTRUCTED), INSTRUCTED_REASON
+        return Classification(category, round(min(confidence, SUREST), 3), reason, "local")
+
+    def probabilities(self, words: tuple[str, ...]) -> _Numbers:
+        """Return the probability of each category, in the order of CATEGORIES, for one word or more read as a whole."""
+        return np.asarray(self._chances(self._spoken(features(words), len(words)), [(0, len(words))])[0])
+
+    def _judge(self, reading: Reading) -> tuple[Category, float, str]:
+        if not any(len(word) > 1 and any(map(str.isalpha, word)) for word in reading.words):
+            return Category.OTHER, NOTHING_TO_READ, NO_WORDS_REASON
+        found = features(reading.words)
+        known = self._known(found.hashes)
+        spoken = self._spoken(found, len(reading.words))
+        # by their words: what is said again adds nothing
+        distinct = {reading.words[start:end]: (start, end) for start, end in windows(reading)}
+        winner, confidence = combine(self._chances(spoken, list(distinct.values())))
+        if known.mean() < FEW_KNOWN:
+            return CATEGORIES[winner], min(confidence, NOT_UNDERSTOOD), UNKNOWN_REASON
+        for_winner = spoken[0, :, winner] - spoken[0, :, : len(CATEGORIES)].mean(axis=1)
+        return CATEGORIES[winner], confidence, _reason(reading.words, np.where(known, for_winner, 0))
+
+    def _known(self, hashes: _Hashes) -> NDArray[np.bool_]:
+        found = np.searchsorted(self.known, hashes).clip(max=len(self.known) - 1)
+        return np.asarray(self.known[found] == hashes)
+
+    def _spoken(self, found: Features, words: int) -> _Numbers:
+        """Return what the features say: [span - 1, word, category], with the square of their length behind the last."""
+        idf = self.idf[found.buckets] * np.float32(self.idf_step)
+        width = len(CATEGORIES) + 1
+        said = np.empty((len(idf), width), dtype=np.float32)
+        np.multiply(self.weights[found.buckets], self.weight_steps, out=said[:, :-1])
+        said[:, :-1] *= idf[:, None]
+        said[:, -1] = np.where(idf > 0, idf, self.unmet) ** 2
+        cells = ((found.spans - 1) * words + found.places)[:, None] * width + np.arange(width)
+        summed = np.bincount(cells.ravel(), weights=said.ravel(), minlength=3 * words * width)
+        return np.asarray(summed.reshape(3, words, width), dtype=np.float64)
+
+    def _chances(self, spoken: _Numbers, spans: list[tuple[int, int]]) -> _Numbers:
+        """Return the probability of each category in each window."""
+        upto = np.zeros((3, spoken.shape[1] + 1, spoken.shape[2]))
+        np.cumsum(spoken, axis=1, out=upto[:, 1:])
+        starts, ends = np.array(spans).T
+        total = sum(upto[k, ends] - upto[k, np.minimum(starts + k, ends)] for k in range(3))
+        logits = (total[:, :-1] / np.sqrt(total[:, -1:]) + self.bias) / self.temperature
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+
+
+def _reason(words: tuple[str, ...], weight: _Numbers) -> str:
+    """Name the one or two known words that spoke most for the winner, in the order of the text; under 80 characters."""
+    strongest = sorted(place for place in np.argsort(-weight, kind="stable")[:2].tolist() if weight[place] > 0)
+    named = [place for place in strongest if words[place].isalpha()]
+    if not named:
+        return "no word stands out"
+    glue = " " if len(named) == 2 and named[1] == named[0] + 1 else '" and "'
+    return f'words like "{glue.join(words[place] for place in named)}"'

@@ -1,0 +1,160 @@
+"""Sending what we owe. A notification's row is the job; nothing is sent but from one.
+
+pending → sending → sent | simulated        it arrived, as far as anybody can know
+                  → pending                 not now: again later, until the attempts are used up → failed
+                  → failed                  never
+                  → uncertain               it may have arrived: look (`Sender.find`) before anything is repeated
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from bot.deadline import DeadlinePassed, within
+from bot.errors import CannotTell, TryLater, Uncertain, Undeliverable
+from bot.lanes import Lease, asked_to_wait, backoff, describe
+from bot.model import Address, Notice, Sent
+from bot.ports import Sender
+from storage import notifications
+
+log = structlog.get_logger()
+
+MARGIN = 1.0
+"""Seconds beyond a sender's own deadline: it knows better than we do what to make of the end of it."""
+
+LOOK_AFTER = timedelta(seconds=5)
+"""How long after an unknown outcome to look: a platform may need a moment to show what it has taken."""
+
+
+def owe(owed: Iterable[tuple[Address, Notice]], now: datetime) -> list[str]:
+    """Store what we owe, inside the caller's transaction, and return the lanes to wake after it."""
+    rows = [_row(to, notice, now) for to, notice in owed]
+    notifications.owe(rows)
+    return [row["lane"] for row in rows]
+
+
+def _row(to: Address, notice: Notice, now: datetime) -> dict[str, Any]:
+    return {
+        "incident": notice.incident_id,
+        "channel": to.channel,
+        "recipient": to.key,
+        "kind": notice.kind,
+        "message": notice.text,
+        "notice": notice.to_json(),
+        "dedupe": notice.key,
+        "lane": f"out/{to}",
+        "due_at": now,
+        "created_at": now,
+    }
+
+
+class Outbox:
+    """Handles the lanes of notifications. `senders` are those of the channels that are on, by name."""
+
+    def __init__(self, senders: Mapping[str, Sender], attempts: int) -> None:
+        self._senders = senders
+        self._attempts = attempts
+
+    def handle(self, lease: Lease) -> None:
+        """Take the notification at the head of the lane one step further."""
+        row = lease.row
+        sender = self._senders.get(row["channel"])
+        if sender is None:
+            self._give_up(lease, f"no sender for the channel {row['channel']} is switched on")
+        elif row["status"] == "pending":
+            self._send(lease, sender)
+        else:
+            self._look(lease, sender)
+
+    def _send(self, lease: Lease, sender: Sender) -> None:
+        row, to, notice = _read(lease)
+        with lease.fenced() as now:
+            notifications.mark_sending(row["id"], now + timedelta(seconds=sender.deadline + 2 * MARGIN))
+        try:
+            sent = within(sender.deadline + MARGIN, lambda: sender.send(to, notice))
+        except TryLater as exc:
+            self._later(lease, exc)
+        except Undeliverable as exc:
+            self._give_up(lease, str(exc))
+        except Exception as exc:  # Uncertain, DeadlinePassed, or a mistake of ours, anywhere between before and after
+            self._uncertain(lease, exc)
+        else:
+            log.info("notification.handed_over", **_names(row))
+            self._sent(lease, sender, sent)
+
+    def _sent(self, lease: Lease, sender: Sender, sent: Sent) -> None:
+        row = lease.row
+        status = "simulated" if sender.simulated else "sent"
+        with lease.finishing() as now:
+            notifications.mark_sent(row["id"], status, sent.provider_id, now)
+        log.info("notification.sent", status=status, attempts=row["attempts"] + 1, **_names(row))
+
+    def _later(self, lease: Lease, exc: TryLater) -> None:
+        row = lease.row
+        attempts = row["attempts"] + 1
+        if attempts >= self._attempts:
+            self._give_up(lease, f"given up after {attempts} attempts: {exc}")
+            return
+        wait = max(backoff(attempts), asked_to_wait(exc))
+        with lease.finishing() as now:
+            notifications.mark_pending(row["id"], now + wait, describe(exc))
+        log.warning("notification.put_off", attempts=attempts, seconds=round(wait.total_seconds()), **_names(row))
+
+    def _give_up(self, lease: Lease, reason: str) -> None:
+        row = lease.row
+        with lease.finishing():
+            notifications.mark_failed(row["id"], reason)
+        log.error("notification.failed", reason=reason, **_names(row))
+
+    def _uncertain(self, lease: Lease, exc: Exception) -> None:
+        row = lease.row
+        with lease.finishing() as now:
+            notifications.mark_uncertain(row["id"], now + LOOK_AFTER, describe(exc))
+        unexpected = None if isinstance(exc, Uncertain | DeadlinePassed) else exc
+        log.warning("notification.uncertain", reason=describe(exc), exc_info=unexpected, **_names(row))
+
+    def _look(self, lease: Lease, sender: Sender) -> None:
+        """Find out about an unknown outcome: of a send that failed half-way, or whose process died."""
+        row, to, notice = _read(lease)
+        try:
+            found = within(sender.deadline + MARGIN, lambda: sender.find(to, notice))
+        except CannotTell as exc:
+            self._repeat_blindly(lease, exc)
+        except (TryLater, DeadlinePassed) as exc:
+            self._look_again(lease, exc)
+        else:
+            log.info("notification.looked_for", found=found is not None, **_names(row))
+            if found is not None:
+                self._sent(lease, sender, found)
+                return
+            with lease.finishing() as now:
+                notifications.mark_pending(row["id"], now, "it had not arrived: sent again")
+
+    def _repeat_blindly(self, lease: Lease, exc: CannotTell) -> None:
+        row = lease.row
+        may_repeat = row["repeats"] < exc.repeats
+        with lease.finishing() as now:
+            if may_repeat:
+                notifications.mark_pending(row["id"], now, f"sent again, it may have arrived: {exc}", repeats=1)
+            else:
+                notifications.mark_uncertain(row["id"], None, f"nobody can say whether it arrived: {exc}")
+        log.warning("notification.repeated" if may_repeat else "notification.left_uncertain", **_names(row))
+
+    def _look_again(self, lease: Lease, exc: Exception) -> None:
+        row = lease.row
+        attempts = row["attempts"] + 1
+        with lease.finishing() as now:
+            later = None if attempts >= self._attempts else now + backoff(attempts)
+            notifications.mark_uncertain(row["id"], later, describe(exc), attempts=1)
+        log.warning("notification.not_found_out", reason=describe(exc), **_names(row))
+
+
+def _read(lease: Lease) -> tuple[dict[str, Any], Address, Notice]:
+    row = lease.row
+    return row, Address(row["channel"], row["recipient"]), Notice.from_json(row["notice"])
+
+
+def _names(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"incident_id": row["incident"], "kind": row["kind"], "channel": row["channel"]}

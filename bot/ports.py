@@ -1,0 +1,125 @@
+"""What the core asks of the world, and what the world may ask of the core. Adapters see this, `model`, `errors` and the
+base class in `settings`, and nothing else of ours."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from bot.model import (
+    Accepted,
+    Address,
+    Classification,
+    InboundMessage,
+    Incident,
+    IncidentDetails,
+    Notice,
+    Received,
+    Sent,
+)
+
+Clock = Callable[[], datetime]
+"""Tells the time: aware, UTC."""
+
+Classifier = Callable[[str], Classification]
+"""Classifies a masked text. Raises ClassificationFailed, and nothing else, when it has no usable answer."""
+
+
+class Sender(Protocol):
+    """A way out. `send` is called by many threads at once.
+
+    `name` is the channel that it serves. `simulated` is true where no provider is configured: the text is shown or
+    written to a file, not sent. `deadline` is how many seconds `send` may take in all; the core gives up waiting then
+    and counts the outcome as unknown.
+    """
+
+    name: str
+    simulated: bool
+    deadline: float
+
+    def send(self, to: Address, notice: Notice) -> Sent:
+        """Send once. Raises TryLater, Undeliverable or Uncertain."""
+
+    def find(self, to: Address, notice: Notice) -> Sent | None:
+        """Look whether it arrived, after an unknown outcome. None: it certainly did not. Raises CannotTell."""
+
+    def close(self) -> None:
+        """Let go of connections. Nothing is sent afterwards."""
+
+
+class Routes(Protocol):
+    """What a channel may ask of the web application: a path of its own."""
+
+    def add_route(self, path: str, endpoint: Callable[..., Any], methods: list[str]) -> None: ...
+
+
+class Intake(Protocol):
+    """The one way in."""
+
+    def accept(self, message: InboundMessage) -> Accepted:
+        """Commit the message; the platform may be told "received" once this returns. Raises if it is not committed."""
+
+    def submit(self, message: InboundMessage) -> "Submission":
+        """The same without waiting: the future completes when the message is committed."""
+
+
+class Submission(Protocol):
+    """A message on its way to being committed. `incident_id` is the id that it gets if it is no duplicate and opens an
+    incident."""
+
+    @property
+    def incident_id(self) -> str: ...
+
+    @property
+    def committed(self) -> "Future[Accepted]": ...
+
+
+class Answers(Protocol):
+    """Waiting for what becomes of a message."""
+
+    def expect(self, incident_id: str) -> "Future[Mapping[str, Any]]":
+        """Return a future of the outcome of the message that has this incident id. Cancel it to stop waiting."""
+
+
+class Views(Protocol):
+    """What people may ask."""
+
+    def incidents(self, limit: int, status: str | None) -> list[Incident]: ...
+
+    def incident(self, name: str) -> IncidentDetails | Received:
+        """Find an incident by its id or ticket id. Raises NotFound."""
+
+    def stats(self) -> dict[str, Any]: ...
+
+    def ready(self) -> None:
+        """Return if the database answers; else raise what it raises."""
+
+
+class Commands(Protocol):
+    """What people may do. `actor` is who does it."""
+
+    def resolve(self, name: str, actor: str, note: str) -> Incident:
+        """Resolve an incident, by its id or ticket id. Raises NotFound or Conflict."""
+
+
+class Channel(Sender, Protocol):
+    """A way in and out."""
+
+    def listening(self, inbox: Intake, web: Routes) -> AbstractContextManager[None]:
+        """While entered, call `inbox.accept` once per message; acknowledge to the platform only after it returns."""
+
+
+class TicketDesk(Protocol):
+    """The external ticket system."""
+
+    def open(self, incident_id: str, category: str, message: str) -> str:
+        """Open a ticket, or find the one that was opened for this incident, and return the desk's id of it.
+        Raises TryLater when it cannot be reached or does not answer as expected, Undeliverable when it refuses."""
+
+
+class Dispatcher(Protocol):
+    """Gets lanes worked on."""
+
+    def wake(self, lane: str) -> None:
+        """See to it that somebody looks at this lane soon. May be lost: the lookout finds due lanes as well."""

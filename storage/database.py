@@ -1,0 +1,111 @@
+"""The one database of a process: connecting, and the two ways to use it (`session` to read, `transaction` to write)."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from peewee import AutoField, DatabaseProxy
+
+from storage import dialect
+
+database: Any = DatabaseProxy()
+"""What the tables are bound to; `connect` decides what stands behind it."""
+
+
+class Turnstile:
+    """A lock that serves in the order of arrival.
+
+    SQLite's own busy handler sleeps and tries again, whoever came first, so that a few busy threads starve the others.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._queue: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        mine = threading.Event()
+        with self._guard:
+            self._queue.append(mine)
+            if self._queue[0] is mine:
+                return
+        mine.wait()
+
+    def __exit__(self, *exc: object) -> None:
+        with self._guard:
+            self._queue.popleft()
+            if self._queue:
+                self._queue[0].set()
+
+
+_turnstile = Turnstile()
+
+
+def connect(url: str) -> Any:
+    """Bind the tables to the database at `url` and return it (`sqlite:///file`, `postgresql://user:password@host/name`).
+
+    Nothing is opened yet. Raises ValueError for a URL that names no database that we know.
+    """
+    opened = dialect.open_url(url)
+    database.initialize(opened)
+    return opened
+
+
+def disconnect() -> None:
+    """Close every connection of this process."""
+    database.close_all()
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """Lend this thread a connection. May be nested."""
+    with database.connection_context():
+        yield
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Do everything inside or nothing. Begins with the right to write, in the order of arrival; nested, a savepoint.
+
+    No call to the world outside may be made in here: every writer of this process waits.
+    """
+    if database.in_transaction():
+        with database.atomic():
+            yield
+        return
+    with _turnstile, database.connection_context(), database.atomic():
+        yield
+
+
+Row = dict[str, Any]
+
+
+def rows(query: Any) -> list[Row]:
+    """Run a select and return its rows."""
+    return list(query.dicts())
+
+
+def first(query: Any) -> Row | None:
+    """Run a select and return its first row, if it has one."""
+    return next(iter(query.limit(1).dicts()), None)
+
+
+def insert(table: Any, values: Sequence[Mapping[str, Any]], unless: str = "") -> int:
+    """Insert rows and return how many were. Those that would be the second of their kind in the unique column `unless`
+    are passed over; any other conflict is raised (peewee's own spelling passes over every kind on SQLite)."""
+    fields = [field for field in table._meta.sorted_fields if not isinstance(field, AutoField)]
+    marks = ", ".join([f"({', '.join('?' * len(fields))})"] * len(values))
+    end = f" ON CONFLICT ({unless}) DO NOTHING" if unless else ""
+    columns = ", ".join(field.column_name for field in fields)
+    inserted = execute(
+        f"INSERT INTO {table._meta.table_name} ({columns}) VALUES {marks}{end}",
+        [field.db_value(row.get(field.name, field.default)) for row in values for field in fields],
+    )
+    return int(inserted.rowcount)
+
+
+def execute(sql: str, values: Sequence[Any] = ()) -> Any:
+    """Run one statement written by hand (`?` marks a value) and return its cursor. For the paths where peewee's query
+    builder costs more than the database (0.22 ms a row)."""
+    return database.execute_sql(sql.replace("?", database.param), values)

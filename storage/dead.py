@@ -1,0 +1,73 @@
+"""What was given up and waits for a person, in all three queues."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storage import lanes
+from storage.database import Row, first, rows
+from storage.tables import InboxMessage, Job, Notification
+
+NAMES: dict[str, type[Any]] = {"message": InboxMessage, "notification": Notification, "job": Job}
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """A piece of work that was given up. `name` is what a person types to get at it."""
+
+    name: str
+    lane: str
+    state: str
+    attempts: int
+    error: str | None
+    incident_id: str | None
+
+
+def everything(limit: int) -> list[Dead]:
+    """List what was given up, at most `limit` of each kind."""
+    return [_dead(kind, row) for kind in NAMES for row in rows(_given_up(kind).limit(limit))]
+
+
+def find(name: str) -> Row | None:
+    """Return the whole row of `kind-number`."""
+    kind, _, number = name.partition("-")
+    if kind not in NAMES or not number.isdigit():
+        return None
+    return first(_given_up(kind).where(NAMES[kind].id == int(number)))
+
+
+def retry(name: str, now: datetime) -> str | None:
+    """Put it back into its lane, with all its attempts ahead of it, and return the lane's key; None if nothing dead
+    goes by that name."""
+    row = find(name)
+    if row is None:
+        return None
+    queue = NAMES[name.partition("-")[0]]
+    changes = {"due_at": now, "attempts": 0, ("status" if queue is Notification else "state"): _waiting(queue)}
+    queue.update(changes).where(queue.id == row["id"]).execute()
+    lanes.wake({row["lane"]: now})
+    return str(row["lane"])
+
+
+def _waiting(queue: type[Any]) -> str:
+    return "pending" if queue is Notification else "new"
+
+
+def _given_up(kind: str) -> Any:
+    queue = NAMES[kind]
+    if queue is Notification:
+        return Notification.select().where(
+            Notification.status.in_(["failed", "uncertain"]) & Notification.due_at.is_null()
+        )
+    return queue.select().where(queue.state == "dead")
+
+
+def _dead(kind: str, row: Row) -> Dead:
+    return Dead(
+        name=f"{kind}-{row['id']}",
+        lane=row["lane"],
+        state=row.get("status") or row["state"],
+        attempts=row["attempts"],
+        error=row["error"],
+        incident_id=row.get("incident_id") or row.get("incident"),
+    )

@@ -1,0 +1,134 @@
+"""Lanes: work that must be done in order, leased to one worker at a time.
+
+A lane's key begins with the queue that its work lies in: `in/…` (inbox), `out/…` (notifications), `job/…` (jobs).
+The SQL is written by hand: these statements run several times for every message.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from storage import tables
+from storage.database import Row, execute, first
+from storage.tables import from_utc_text, utc_text
+
+QUEUES: Mapping[str, type[Any]] = {
+    "in": tables.InboxMessage,
+    "out": tables.Notification,
+    "job": tables.Job,
+}
+
+
+def queue_of(lane: str) -> type[Any]:
+    """The table in which the work of this lane lies."""
+    return QUEUES[lane.partition("/")[0]]
+
+
+def wake(due: Mapping[str, datetime]) -> None:
+    """See to it that these lanes are looked at when their work is due, at the latest.
+
+    Sorted by key, so that two transactions that wake the same lanes cannot wait for each other in a circle.
+    """
+    if not due:
+        return
+    values = [value for key in sorted(due) for value in (key, utc_text(due[key]))]
+    rows = ", ".join("(?, ?)" for _ in due)
+    execute(
+        f"INSERT INTO lanes (key, due_at) VALUES {rows} ON CONFLICT (key) DO UPDATE SET due_at = "
+        "CASE WHEN excluded.due_at < lanes.due_at THEN excluded.due_at ELSE lanes.due_at END",
+        values,
+    )
+
+
+def due(now: datetime, limit: int) -> list[str]:
+    """Name the lanes that have work due and no worker, the most urgent first."""
+    found = execute(
+        "SELECT key FROM lanes WHERE due_at <= ? AND (lease_until IS NULL OR lease_until <= ?) ORDER BY due_at LIMIT ?",
+        (utc_text(now), utc_text(now), limit),
+    )
+    return [key for (key,) in found.fetchall()]
+
+
+def lease(key: str, owner: str, now: datetime, until: datetime) -> bool:
+    """Take the lane if it has work due and nobody has it."""
+    taken = execute(
+        "UPDATE lanes SET owner = ?, lease_until = ? "
+        "WHERE key = ? AND due_at <= ? AND (lease_until IS NULL OR lease_until <= ?)",
+        (owner, utc_text(until), key, utc_text(now), utc_text(now)),
+    )
+    return bool(taken.rowcount)
+
+
+def fence(key: str, owner: str, now: datetime, until: datetime) -> bool:
+    """Renew the lease, and so lock its row for the rest of the transaction; False if it is lost."""
+    held = execute(
+        "UPDATE lanes SET lease_until = ? WHERE key = ? AND owner = ? AND lease_until > ?",
+        (utc_text(until), key, owner, utc_text(now)),
+    )
+    return bool(held.rowcount)
+
+
+def renew(owners: Iterable[str], now: datetime, until: datetime) -> int:
+    """Renew all leases of these owners that have not ended; return how many."""
+    names = list(owners)
+    marks = ", ".join("?" for _ in names)
+    renewed = execute(
+        f"UPDATE lanes SET lease_until = ? WHERE owner IN ({marks}) AND lease_until > ?",
+        (utc_text(until), *names, utc_text(now)),
+    )
+    return int(renewed.rowcount)
+
+
+def release(key: str, owner: str, due_at: datetime | None) -> None:
+    """Hand the lane back; with nothing left to do its row goes."""
+    if due_at is None:
+        execute("DELETE FROM lanes WHERE key = ? AND owner = ?", (key, owner))
+    else:
+        execute(
+            "UPDATE lanes SET owner = NULL, lease_until = NULL, due_at = ? WHERE key = ? AND owner = ?",
+            (utc_text(due_at), key, owner),
+        )
+
+
+def head(key: str) -> Row | None:
+    """Read the lane's first piece of work that is not done, due or not.
+
+    A statement of its own, after the lane's row was locked: as a subquery of the hand-back it could miss a row that
+    is being inserted just then (PostgreSQL, READ COMMITTED).
+    """
+    queue = queue_of(key)
+    waiting = queue.select().where((queue.lane == key) & queue.due_at.is_null(False)).order_by(queue.id).limit(1)
+    return first(waiting)
+
+
+def wake_forgotten(limit: int) -> int:
+    """Give a lane back to waiting work that has none, and return how many lanes that were. A safety net: there is no
+    known way to get there but by hand."""
+    forgotten: dict[str, datetime] = {}
+    for queue in QUEUES.values():
+        found = execute(
+            f"SELECT lane, MIN(due_at) FROM {queue._meta.table_name} WHERE due_at IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM lanes WHERE key = lane) GROUP BY lane LIMIT ?",
+            (limit,),
+        )
+        forgotten.update({lane: from_utc_text(due_at) for lane, due_at in found.fetchall()})
+    wake(forgotten)
+    return len(forgotten)
+
+
+DEAD: Mapping[type[Any], Mapping[str, str]] = {
+    tables.InboxMessage: {"state": "dead"},
+    tables.Notification: {"status": "failed"},
+    tables.Job: {"state": "dead"},
+}
+
+
+def put_off(queue: type[Any], row_id: int, attempts: int, due_at: datetime, error: str) -> None:
+    """Try this piece of work again at `due_at`."""
+    queue.update(due_at=due_at, attempts=attempts, error=error).where(queue.id == row_id).execute()
+
+
+def bury(queue: type[Any], row_id: int, attempts: int, error: str) -> None:
+    """Put this piece of work aside as dead: it stays, is listed, and can be retried by a person."""
+    changes = {"due_at": None, "attempts": attempts, "error": error, **DEAD[queue]}
+    queue.update(changes).where(queue.id == row_id).execute()

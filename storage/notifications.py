@@ -1,0 +1,67 @@
+"""The texts that we owe. The row is the job of sending it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from storage import lanes
+from storage.database import Row, insert, rows
+from storage.tables import Notification
+
+
+def owe(owed: Sequence[Mapping[str, Any]]) -> None:
+    """Insert notifications, once each (`dedupe`), and wake their lanes."""
+    if not owed:
+        return
+    insert(Notification, owed, unless="dedupe")
+    lanes.wake({row["lane"]: row["due_at"] for row in owed})
+
+
+def mark_sending(row_id: int, settles_at: datetime) -> None:
+    """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown."""
+    changes = {"status": "sending", "due_at": settles_at, "attempts": Notification.attempts + 1, "error": None}
+    Notification.update(changes).where(Notification.id == row_id).execute()
+
+
+def mark_sent(row_id: int, status: str, provider_id: str, at: datetime) -> None:
+    """`status`: sent, or simulated where no provider is configured."""
+    changes = {"status": status, "due_at": None, "provider_id": provider_id, "sent_at": at, "error": None}
+    Notification.update(changes).where(Notification.id == row_id).execute()
+
+
+def mark_pending(row_id: int, due_at: datetime, error: str | None, repeats: int = 0) -> None:
+    """Send it (again) at `due_at`; `repeats` counts how often that is done blindly, after an unknown outcome."""
+    changes = {"status": "pending", "due_at": due_at, "error": error, "repeats": Notification.repeats + repeats}
+    Notification.update(changes).where(Notification.id == row_id).execute()
+
+
+def mark_uncertain(row_id: int, due_at: datetime | None, error: str, attempts: int = 0) -> None:
+    """Its outcome is unknown; look at `due_at`, or (None) leave it to a person. `attempts` counts a look in vain."""
+    changes = {"status": "uncertain", "due_at": due_at, "error": error, "attempts": Notification.attempts + attempts}
+    Notification.update(changes).where(Notification.id == row_id).execute()
+
+
+def mark_failed(row_id: int, error: str) -> None:
+    changes = {"status": "failed", "due_at": None, "error": error}
+    Notification.update(changes).where(Notification.id == row_id).execute()
+
+
+def cancel_reminders(incident_id: str) -> int:
+    """Cancel the reminders that nobody has begun to send; return how many."""
+    waiting = (
+        (Notification.incident == incident_id) & (Notification.kind == "reminder") & (Notification.status == "pending")
+    )
+    return int(Notification.update(status="cancelled", due_at=None).where(waiting).execute())
+
+
+def of_incident(incident_id: str) -> list[Row]:
+    found = Notification.select().where(Notification.incident == incident_id).order_by(Notification.id)
+    return rows(found)
+
+
+def acknowledged(incident_ids: Sequence[str]) -> list[Row]:
+    """Return where the acknowledgements of these incidents went: rows of incident, channel, recipient."""
+    found = Notification.select(Notification.incident, Notification.channel, Notification.recipient).where(
+        Notification.incident.in_(list(incident_ids)) & (Notification.kind == "acknowledgement")
+    )
+    return rows(found.order_by(Notification.id))

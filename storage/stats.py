@@ -1,0 +1,40 @@
+"""The figures."""
+
+from datetime import datetime
+from typing import Any
+
+from peewee import fn
+
+from storage.tables import FollowUp, InboxMessage, Incident, Notification
+
+
+def _count_by(table: Any, column: Any) -> dict[str, int]:
+    rows = table.select(column, fn.COUNT(1)).group_by(column).order_by(column).tuples()
+    return {name: number for name, number in rows}
+
+
+def counts() -> dict[str, Any]:
+    """Incidents in all and by status, category and channel; notifications by status; messages not handled yet."""
+    return {
+        "total": Incident.select().count(),
+        "by_status": _count_by(Incident, Incident.status),
+        "by_category": _count_by(Incident, Incident.classification),
+        "by_channel": _count_by(Incident, Incident.channel),
+        "mean_confidence": Incident.select(fn.AVG(Incident.confidence)).scalar(),
+        "notifications": _count_by(Notification, Notification.status),
+        "waiting_messages": InboxMessage.select().where(InboxMessage.due_at.is_null(False)).count(),
+        "dead_messages": InboxMessage.select().where(InboxMessage.state == "dead").count(),
+        "reminders_due": FollowUp.select().where(FollowUp.due_at.is_null(False)).count(),
+        "reminders_sent": Incident.select().where(Incident.reminder_sent == True).count(),  # noqa: E712
+    }
+
+
+def times_to_resolve() -> list[tuple[datetime, datetime]]:
+    """Return (opened, resolved) of the youngest 10,000 resolved incidents: enough for a median that means something."""
+    found: Any = (
+        Incident.select(Incident.created_at, Incident.resolved_at)
+        .where(Incident.resolved_at.is_null(False))
+        .order_by(Incident.resolved_at.desc())
+        .limit(10_000)
+    )
+    return [(opened, resolved) for opened, resolved in found.tuples()]

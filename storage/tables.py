@@ -1,0 +1,208 @@
+"""The tables. A row is waiting for somebody as long as its `due_at` is set; that is the one rule of all three queues
+(inbox, notifications, jobs) and of the follow-ups."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from peewee import (
+    AutoField,
+    BooleanField,
+    DoubleField,
+    Field,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from storage.database import database
+
+
+def utc_text(moment: datetime) -> str:
+    """Write an aware datetime as ISO 8601 in UTC, always 27 characters long, so that text compares as time does."""
+    if moment.tzinfo is None:
+        raise ValueError("a naive datetime: which zone is it in?")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_utc_text(value: "str | datetime") -> datetime:
+    """Read what `utc_text` wrote, or what PostgreSQL makes of it."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment.astimezone(UTC)
+
+
+class UTCDateTimeField(Field):
+    """An aware UTC datetime: readable text in SQLite, `timestamptz` in PostgreSQL."""
+
+    field_type = "TIMESTAMPTZ"
+
+    def db_value(self, value: datetime | None) -> str | None:
+        return None if value is None else utc_text(value)
+
+    def python_value(self, value: Any) -> datetime | None:
+        return None if value is None else from_utc_text(value)
+
+
+class JSONTextField(TextField):
+    """A JSON value, kept as text on both databases."""
+
+    def db_value(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False)
+
+    def python_value(self, value: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class Table(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class Counted(Table):
+    """A table with a number of its own for each row, given in the order of insertion."""
+
+    id = AutoField()
+
+
+class Incident(Table):
+    id = TextField(primary_key=True)
+    customer_id = TextField(index=True)
+    channel = TextField()
+    message = TextField()
+    classification = TextField()
+    confidence = DoubleField(null=True)
+    reason = TextField()
+    classified_by = TextField()
+    ticket_id = TextField(unique=True)
+    external_ticket_id = TextField(null=True)
+    status = TextField()
+    assignee = TextField(null=True)
+    created_at = UTCDateTimeField(index=True)
+    resolved_at = UTCDateTimeField(null=True)
+    resolved_by = TextField(null=True)
+    reminder_sent = BooleanField(default=False)
+
+    class Meta:
+        table_name = "incidents"
+
+
+class Message(Counted):
+    """The timeline: what was said, by whom."""
+
+    incident = ForeignKeyField(Incident, index=True)
+    channel = TextField()
+    external_id = TextField()
+    direction = TextField()  # customer, agent, bot, note
+    author = TextField()
+    text = TextField()
+    created_at = UTCDateTimeField()
+
+    class Meta:
+        table_name = "messages"
+        indexes = ((("channel", "external_id"), True),)
+
+
+class Event(Counted):
+    """The audit trail: who did what, when, and what it was before and after."""
+
+    incident = ForeignKeyField(Incident, index=True)
+    at = UTCDateTimeField()
+    actor = TextField()
+    name = TextField()
+    before = TextField(null=True)
+    after = TextField(null=True)
+
+    class Meta:
+        table_name = "events"
+
+
+class InboxMessage(Counted):
+    """A message that is accepted: committed, masked, and the job of handling it."""
+
+    channel = TextField()
+    external_id = TextField()
+    incident_id = TextField(unique=True)
+    lane = TextField()
+    payload = JSONTextField()
+    fingerprint = TextField(default="")
+    received_at = UTCDateTimeField()
+    state = TextField(default="new")  # new, done, dead
+    due_at = UTCDateTimeField(null=True)
+    attempts = IntegerField(default=0)
+    error = TextField(null=True)
+    outcome = JSONTextField(null=True)
+
+    class Meta:
+        table_name = "inbox"
+        indexes = ((("channel", "external_id"), True),)
+
+
+class Notification(Counted):
+    """A text that we owe to an address, and the job of sending it."""
+
+    incident = ForeignKeyField(Incident, index=True)
+    channel = TextField()
+    recipient = TextField()
+    kind = TextField()
+    message = TextField()
+    notice = JSONTextField()
+    dedupe = TextField(unique=True)
+    lane = TextField()
+    status = TextField(default="pending")  # sending, sent, simulated, failed, uncertain, cancelled
+    due_at = UTCDateTimeField(null=True)
+    attempts = IntegerField(default=0)
+    repeats = IntegerField(default=0)
+    error = TextField(null=True)
+    provider_id = TextField(null=True)
+    created_at = UTCDateTimeField()
+    sent_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        table_name = "notifications"
+
+
+class FollowUp(Counted):
+    """The look at an incident a day after it was opened."""
+
+    incident = ForeignKeyField(Incident, index=True)
+    opened_at = UTCDateTimeField()
+    due_at = UTCDateTimeField(null=True)
+    state = TextField(default="waiting")  # reminded, nothing_to_do, cancelled
+    done_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        table_name = "follow_ups"
+
+
+class Lane(Table):
+    """Work that must happen in order, and who is doing it. A lane without work has no row."""
+
+    key = TextField(primary_key=True)
+    due_at = UTCDateTimeField(index=True)
+    lease_until = UTCDateTimeField(null=True)
+    owner = TextField(null=True)
+
+    class Meta:
+        table_name = "lanes"
+
+
+class Job(Counted):
+    """Work that has no row of its own."""
+
+    lane = TextField()
+    kind = TextField()
+    payload = JSONTextField()
+    dedupe = TextField(unique=True)
+    state = TextField(default="new")  # new, done, dead
+    due_at = UTCDateTimeField(null=True)
+    attempts = IntegerField(default=0)
+    error = TextField(null=True)
+    created_at = UTCDateTimeField()
+
+    class Meta:
+        table_name = "jobs"
+
+
+ALL = (Incident, Message, Event, InboxMessage, Notification, FollowUp, Lane, Job)

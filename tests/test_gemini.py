@@ -1,0 +1,396 @@
+"""The Gemini classifier, against a fake Gemini API on loopback and a server that answers whatever it is told to."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.gemini import GeminiClassifier, GeminiSettings, classifier
+from bot.errors import ClassificationFailed
+from bot.model import Category, Classification
+
+KEY = "test-key-that-must-not-leak"
+CUSTOMER = "I was charged twice for order 1234, says Erika Mustermann"
+GOOD = {"category": "duplicate_payment", "confidence": 0.93, "reason": "The same payment was taken twice."}
+
+
+class FakeGemini:
+    """`llmock` in a process of its own: can be told what to answer and remembers what it was asked."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+
+    def request(self, path: str, data: object = None) -> Any:
+        body = None if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return json.load(response)
+
+    def is_up(self) -> bool:
+        try:
+            self.request("/_llmock/scenario")
+        except OSError:
+            return False
+        return True
+
+    def will(self, **behaviour: Any) -> None:
+        self.request("/_llmock/scenario", {"behaviors": [behaviour]})
+
+    def will_say(self, answer: object, **more: Any) -> None:
+        self.will(type="reply", text=answer if isinstance(answer, str) else json.dumps(answer), **more)
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [request["body"] for request in self.request("/_llmock/requests")["requests"]]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="module")
+def running_fake() -> Iterator[FakeGemini]:
+    port = free_port()
+    program = Path(sys.executable).with_name("llmock")
+    if not program.exists():
+        pytest.skip("llmock is not installed")
+    process = subprocess.Popen([program, "serve", "--port", str(port), "--log-level", "error"])
+    fake = FakeGemini(port)
+    try:
+        deadline = time.monotonic() + 30
+        while not fake.is_up():
+            assert process.poll() is None, "llmock ended"
+            assert time.monotonic() < deadline, "llmock did not start"
+            time.sleep(0.05)
+        yield fake
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def fake(running_fake: FakeGemini) -> FakeGemini:
+    running_fake.request("/_llmock/reset", {})
+    return running_fake
+
+
+def classifier_at(base_url: str, within: float = 5, model: str = "gemini-3.5-flash-lite") -> GeminiClassifier:
+    settings = GeminiSettings(gemini_api_key=SecretStr(KEY), gemini_model=model, gemini_base_url=base_url)
+    return GeminiClassifier(settings, within)
+
+
+@pytest.fixture
+def gemini(fake: FakeGemini) -> GeminiClassifier:
+    return classifier_at(fake.url + "/gemini")
+
+
+def failure(gemini: GeminiClassifier, text: str = CUSTOMER) -> str:
+    """Why it failed; never with the key or the customer's words in it, here or in what it was raised from."""
+    with pytest.raises(ClassificationFailed) as caught:
+        gemini(text)
+    reason = str(caught.value)
+    assert KEY not in reason
+    assert "Mustermann" not in reason
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return reason
+
+
+# --- usable answers
+
+
+def test_a_valid_answer_is_a_classification(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    fake.will_say(GOOD)
+    assert gemini(CUSTOMER) == Classification(
+        Category.DUPLICATE_PAYMENT, 0.93, "The same payment was taken twice.", "gemini:gemini-3.5-flash-lite"
+    )
+
+
+def test_an_answer_in_a_code_fence_is_taken(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    fake.will_say(f"```json\n{json.dumps(GOOD)}\n```")
+    assert gemini(CUSTOMER).category is Category.DUPLICATE_PAYMENT
+
+
+def test_a_long_reason_is_capped_and_loses_its_control_characters(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    fake.will_say({**GOOD, "reason": "a\r\nBcc: b\x00\x1b[31m\u202e " + "x" * 500})
+    reason = gemini(CUSTOMER).reason
+    assert reason.startswith("a Bcc: b[31m xxx")
+    assert len(reason) == 200
+    assert reason.isprintable()
+
+
+def test_a_whole_number_is_a_confidence(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    fake.will_say({**GOOD, "confidence": 1})
+    assert gemini(CUSTOMER).confidence == 1.0
+
+
+def test_an_empty_message_and_half_a_surrogate_pair_can_be_classified(
+    fake: FakeGemini, gemini: GeminiClassifier
+) -> None:
+    for text in ("", "broken \ud83d text"):
+        fake.will_say(GOOD)
+        assert gemini(text).category is Category.DUPLICATE_PAYMENT
+
+
+def test_many_threads_share_one_classifier(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    fake.will_say(GOOD, times=None)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(gemini, [f"message {number}" for number in range(16)]))
+    assert {answer.category for answer in answers} == {Category.DUPLICATE_PAYMENT}
+    assert len(fake.bodies()) == 16
+
+
+# --- what is sent
+
+
+def sent(fake: FakeGemini) -> tuple[str, str, dict[str, Any]]:
+    """The last request's system instruction, message part and whole body."""
+    body = fake.bodies()[-1]
+    return body["systemInstruction"]["parts"][0]["text"], body["contents"][0]["parts"][0]["text"], body
+
+
+def test_the_instruction_defines_all_seven_categories(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    gemini(CUSTOMER)
+    instruction, _, _ = sent(fake)
+    for category in Category:
+        assert f"\n{category}: " in instruction
+    assert "root cause beats the remedy" in instruction
+    assert "Mustermann" not in instruction
+
+
+def test_the_answer_is_bound_to_a_schema(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    gemini(CUSTOMER)
+    generation = sent(fake)[2]["generationConfig"]
+    schema = generation["responseSchema"]
+    assert generation["responseMimeType"] == "application/json"
+    assert schema["properties"]["category"]["enum"] == [str(category) for category in Category]
+    assert set(schema["required"]) == {"category", "confidence", "reason"}
+    assert generation["maxOutputTokens"] == 512
+
+
+def test_neither_tools_nor_a_temperature_are_sent(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    gemini(CUSTOMER)
+    body = sent(fake)[2]
+    assert "tools" not in body
+    assert set(body["generationConfig"]) == {"maxOutputTokens", "responseMimeType", "responseSchema"}
+
+
+def test_swearing_does_not_block_a_message(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    gemini(CUSTOMER)
+    thresholds = {setting["category"]: setting["threshold"] for setting in sent(fake)[2]["safetySettings"]}
+    assert thresholds["HARM_CATEGORY_HARASSMENT"] == "BLOCK_NONE"
+    assert set(thresholds.values()) == {"BLOCK_NONE", "BLOCK_ONLY_HIGH"}
+
+
+def test_the_message_stands_between_markers_that_differ_at_each_call(
+    fake: FakeGemini, gemini: GeminiClassifier
+) -> None:
+    markers = []
+    for _ in range(2):
+        gemini(CUSTOMER)
+        instruction, message, _ = sent(fake)
+        first, *middle, last = message.split("\n")
+        marker = first.removeprefix("[message ").removesuffix("]")
+        markers.append(marker)
+        assert middle == [CUSTOMER]
+        assert last == f"[end {marker}]"
+        assert marker in instruction
+        assert len(marker) == 16
+    assert markers[0] != markers[1]
+
+
+def test_a_long_message_is_cut(fake: FakeGemini, gemini: GeminiClassifier) -> None:
+    gemini("x" * 7_999 + "yz" * 50_000)
+    message = sent(fake)[1]
+    assert "x" * 7_999 + "y\n" in message
+    assert "z" not in message.split("\n")[1]
+
+
+# --- everything else is ClassificationFailed, after one call
+
+
+@pytest.mark.parametrize("status", [400, 408, 409, 429, 500, 503, 504])
+def test_an_error_of_the_api_is_a_failure_without_a_retry(
+    fake: FakeGemini, gemini: GeminiClassifier, status: int
+) -> None:
+    fake.will(type="fail", status=status, message=f"Refused: {CUSTOMER}", times=None)
+    assert f"answered {status}" in failure(gemini)
+    assert len(fake.bodies()) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "variable"),
+    [
+        (404, "models/nope is not found for API version v1beta", "GEMINI_MODEL"),
+        (401, "Request had invalid authentication credentials.", "GEMINI_API_KEY"),
+        (403, "Method doesn't allow unregistered callers", "GEMINI_API_KEY"),
+        (400, "API key not valid. Please pass a valid API key.", "GEMINI_API_KEY"),
+        (400, 'Invalid JSON payload received. Unknown name "systemInstruction"', "GEMINI_API_VERSION"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    fake: FakeGemini, gemini: GeminiClassifier, status: int, message: str, variable: str
+) -> None:
+    fake.will(type="fail", status=status, message=message)
+    reason = failure(gemini)
+    assert variable in reason
+    assert str(status) in reason
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"category": "duplicate_payment", "confidence": 0.9',
+        "I think it is a duplicate payment.",
+        "null",
+        "[]",
+        "[" * 100_000,
+        {**GOOD, "category": "urgent"},
+        {**GOOD, "category": None},
+        {"confidence": 0.9, "reason": "x"},
+        {"category": "other", "reason": "x"},
+        {**GOOD, "confidence": 1.01},
+        {**GOOD, "confidence": -0.1},
+        {**GOOD, "confidence": True},
+        {**GOOD, "confidence": "0.9"},
+        {**GOOD, "confidence": None},
+        {**GOOD, "confidence": float("nan")},
+        {**GOOD, "confidence": float("inf")},
+        {**GOOD, "reason": ["Mustermann"]},
+        {**GOOD, "category": "Mustermann"},
+    ],
+    ids=lambda answer: json.dumps(answer)[:60],
+)
+def test_an_answer_that_does_not_fit_is_a_failure(fake: FakeGemini, gemini: GeminiClassifier, answer: object) -> None:
+    fake.will_say(answer)
+    assert "does not fit the schema" in failure(gemini)
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "```json\n```"])
+def test_an_empty_answer_is_a_failure(fake: FakeGemini, gemini: GeminiClassifier, text: str) -> None:
+    fake.will_say(text)
+    assert "empty" in failure(gemini)
+
+
+@pytest.mark.parametrize(("finish", "name"), [("length", "MAX_TOKENS"), ("content_filter", "SAFETY")])
+def test_an_answer_that_was_cut_off_is_a_failure_even_if_it_looks_whole(
+    fake: FakeGemini, gemini: GeminiClassifier, finish: str, name: str
+) -> None:
+    fake.will_say(GOOD, finish_reason=finish)
+    assert name in failure(gemini)
+
+
+def test_a_slow_answer_is_a_failure_in_time(fake: FakeGemini) -> None:
+    fake.will(type="delay", seconds=2)
+    started = time.monotonic()
+    assert "no answer within 0.3 s" in failure(classifier_at(fake.url + "/gemini", within=0.3))
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_refused_connection_is_a_failure() -> None:
+    assert "ConnectError" in failure(classifier_at(f"http://127.0.0.1:{free_port()}"))
+
+
+def test_a_base_url_that_is_none_is_a_failure() -> None:
+    failure(classifier_at("http://[nonsense"))
+    failure(classifier_at("not a url"))
+
+
+def test_without_a_key_it_fails_and_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", "another key")
+    assert "GEMINI_API_KEY" in failure(GeminiClassifier(GeminiSettings(gemini_api_key=None)))
+
+
+def test_there_is_no_classifier_without_a_key() -> None:
+    assert classifier(GeminiSettings(gemini_api_key=None)) is None
+    assert classifier(GeminiSettings(gemini_api_key=SecretStr(KEY))) is not None
+
+
+# --- what a well-behaved fake does not do
+
+
+class Blunt(ThreadingHTTPServer):
+    """Answers every POST with the same bytes and remembers the headers it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self, status: int, body: str, **headers: str) -> None:
+        seen = self.seen = []  # type: list[dict[str, str]]
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                seen.append({name.lower(): value for name, value in self.headers.items()})
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body.encode())), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> "Blunt":
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+def whole(answer: object) -> str:
+    parts = [{"text": json.dumps(answer)}]
+    return json.dumps({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]})
+
+
+def test_an_html_error_page_is_a_failure() -> None:
+    with Blunt(502, f"<html>Bad gateway {CUSTOMER}</html>") as server:
+        assert "answered 502" in failure(classifier_at(server.url))
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html></html>", "{", "null", "[]", "{}", '{"candidates": []}', '{"candidates": 7}']
+)
+def test_a_success_that_is_no_answer_is_a_failure(body: str) -> None:
+    with Blunt(200, body) as server:
+        assert failure(classifier_at(server.url)).startswith("Gemini: ")
+
+
+def test_a_blocked_message_is_a_failure() -> None:
+    with Blunt(200, '{"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}') as server:
+        assert "blocked (PROHIBITED_CONTENT)" in failure(classifier_at(server.url))
+
+
+def test_the_key_does_not_follow_a_redirect() -> None:
+    with Blunt(200, whole(GOOD)) as elsewhere, Blunt(307, "", Location=elsewhere.url) as server:
+        assert "answered 307" in failure(classifier_at(server.url))
+        assert elsewhere.seen == []
+
+
+def test_the_deadline_that_the_server_is_told_is_never_below_its_minimum() -> None:
+    with Blunt(200, whole(GOOD)) as server:
+        classifier_at(server.url, within=5)(CUSTOMER)
+        classifier_at(server.url, within=12.5)(CUSTOMER)
+        assert [headers["x-server-timeout"] for headers in server.seen] == ["10", "13"]
+        assert server.seen[0]["x-goog-api-key"] == KEY
+
+
+def test_importing_the_adapter_does_not_import_the_sdk() -> None:
+    program = "import sys, adapters.gemini; sys.exit('google.genai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

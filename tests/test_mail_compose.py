@@ -1,0 +1,238 @@
+"""What a confirmation looks like on the wire, and that nobody's text becomes a header or mark-up."""
+
+import email
+import smtplib
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.policy import default
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from adapters.mail.compose import addr_spec, compose, html, message_id, one_line, safe_key
+from bot.model import Notice, NoticeKind
+
+SENDER = "Firstline <support@firstline.example>"
+AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+NOTICE = Notice(
+    key="ack-7",
+    kind=NoticeKind.ACKNOWLEDGEMENT,
+    incident_id="0f8fad5b",
+    ticket_id="TKT-98042a72",
+    subject="We have your message: TKT-98042a72",
+    greeting="Hello,",
+    lead="We have opened an incident.",
+    facts=(("Category", "Duplicate payment"), ("Status", "open")),
+    quote="I was charged twice",
+    closing="Kind regards\nSupport",
+)
+HEADERS = {
+    "content-type", "mime-version", "from", "to", "subject", "date", "message-id", "auto-submitted",
+    "x-auto-response-suppress", "precedence", "x-firstline-ticket",
+}  # fmt: skip
+ANY_TEXT = st.text(st.characters() | st.sampled_from("\r\n\x00\x0b\x0c\x1e\x85\u2028\u2029\ud800<>&\"'=?:@. \t"))
+TEXT = ANY_TEXT | st.sampled_from(["a\r\nBcc: eve@evil.example", "=?utf-8?q?a=0D=0ABcc:_x?=", "x\n\n--b\nFrom: y"])
+
+
+class Page(HTMLParser):
+    """Collects the tags, the attributes of `html` and the text that a browser would show."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: dict[str, str | None] = {}
+        self.shown = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "html":
+            self.attributes = dict(attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.shown += data
+
+
+def read(raw: bytes) -> EmailMessage:
+    message = email.message_from_bytes(raw, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def part(message: EmailMessage, subtype: str) -> str:
+    body = message.get_body((subtype,))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def composed(**changes: object) -> EmailMessage:
+    return read(compose(replace(NOTICE, **changes), "ann@example.com", SENDER, AT))  # type: ignore[arg-type]
+
+
+def test_a_mail_has_the_headers_that_a_reader_and_an_automaton_need() -> None:
+    mail = composed()
+
+    assert mail["From"] == '"Firstline" <support@firstline.example>' or mail["From"] == SENDER
+    assert mail["To"] == "ann@example.com"
+    assert mail["Subject"] == NOTICE.subject
+    assert mail["Date"].datetime == AT
+    assert mail["Message-ID"] == "<ack-7@firstline.example>"
+    assert mail["X-Firstline-Ticket"] == "TKT-98042a72"
+    assert (mail["Auto-Submitted"], mail["Precedence"]) == ("auto-generated", "auto_reply")
+    assert mail["X-Auto-Response-Suppress"] == "All"
+
+
+def test_the_text_part_says_what_the_notice_says() -> None:
+    assert part(composed(), "plain").rstrip("\n") == NOTICE.text
+
+
+def test_the_html_part_says_what_the_notice_says() -> None:
+    shown = Page(part(composed(), "html")).shown
+
+    for words in ("TKT-98042a72", "Hello,", "opened an incident", "Category", "Duplicate payment", "charged twice"):
+        assert words in shown
+
+
+def test_the_date_is_now_unless_told_otherwise() -> None:
+    mail = read(compose(NOTICE, "ann@example.com", SENDER))
+
+    assert abs((datetime.now(UTC) - mail["Date"].datetime).total_seconds()) < 60
+
+
+def test_a_notice_that_is_composed_twice_is_the_same_to_the_byte() -> None:
+    assert compose(NOTICE, "ann@example.com", SENDER, AT) == compose(NOTICE, "ann@example.com", SENDER, AT)
+
+
+def test_line_ends_are_crlf_and_lines_are_short_however_long_the_words() -> None:
+    notice = replace(NOTICE, subject="x" * 5000, quote="y" * 5000 + "\rü" * 3000, ticket_id="T" * 32)
+    raw = compose(notice, "ann@example.com", SENDER, AT)
+
+    assert b"\r" not in raw.replace(b"\r\n", b"")
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    assert max(map(len, raw.split(b"\r\n"))) <= 78
+
+
+@pytest.mark.parametrize("subject", ["Wir prüfen das: TKT-1", "لدينا رسالتك TKT-1", "हमें आपका संदेश मिला " * 6, "🙂"])
+def test_a_subject_in_any_language_arrives_as_it_was(subject: str) -> None:
+    assert composed(subject=subject.strip())["Subject"] == subject.strip()
+
+
+@pytest.mark.parametrize("quote", ["zweimal für 10 €", "मुझसे दो बार पैसे लिए गए", "已被扣款两次", "a.\n.\n..\n=3D"])
+def test_a_quote_in_any_language_arrives_as_it_was(quote: str) -> None:
+    assert part(composed(quote=quote, greeting="", lead="", facts=(), closing=""), "plain") == "".join(
+        f"> {line}\n" for line in quote.splitlines()
+    )
+
+
+@pytest.mark.parametrize("language", ["ar", "he", "fa-IR", "ur"])
+def test_languages_that_run_from_right_to_left_are_marked_so(language: str) -> None:
+    assert Page(html(replace(NOTICE, language=language))).attributes == {"lang": language, "dir": "rtl"}
+
+
+def test_other_languages_run_from_left_to_right() -> None:
+    assert Page(html(replace(NOTICE, language="hi"))).attributes == {"lang": "hi", "dir": "ltr"}
+
+
+def test_a_part_that_is_empty_leaves_no_trace() -> None:
+    assert "blockquote" in Page(html(NOTICE)).tags
+    assert "blockquote" not in Page(html(replace(NOTICE, quote=""))).tags
+
+
+def test_a_customers_mark_up_is_shown_not_obeyed() -> None:
+    evil = "<img src=x onerror=alert(1)></blockquote><script>alert(1)</script>"
+    page = Page(html(replace(NOTICE, quote=evil, facts=((evil, evil),), language='"><script>')))
+
+    assert not {"img", "script"} & set(page.tags)
+    assert page.shown.count(evil) == 3
+
+
+@pytest.mark.parametrize("name", ["Müller & Söhne", 'Firstline "Support", Inc.', "=?utf-8?q?x?=", "サポート"])
+def test_the_senders_name_may_hold_anything(name: str) -> None:
+    mail = read(compose(NOTICE, "ann@example.com", f"{name} <support@firstline.example>", AT))
+
+    assert [(each.display_name, each.addr_spec) for each in mail["From"].addresses] == [
+        (name, "support@firstline.example")
+    ]
+
+
+def test_a_senders_long_name_is_cut_into_encoded_words_that_a_reader_joins_again() -> None:
+    raw = compose(NOTICE, "ann@example.com", f"{'サポート' * 20} <support@firstline.example>", AT)
+    parsed = email.message_from_bytes(raw)["From"]  # policy.default would leave spaces between encoded words
+
+    assert str(make_header(decode_header(parsed))) == f"{'サポート' * 20} <support@firstline.example>"
+    assert max(map(len, raw.split(b"\r\n"))) <= 78
+
+
+def test_an_address_with_letters_beyond_ascii_stands_in_the_header_as_it_is() -> None:
+    raw = compose(NOTICE, "jürgen@straße.example", SENDER, AT)
+
+    assert "To: jürgen@xn--strae-oqa.example\r\n".encode() in raw
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "ann", "ann@", "@example.com", "ann@exa mple.com", "a@b, c@d", "ann@x\r\nBcc: eve@evil.example", "a b@x.org",
+     "<ann@example.com>", "ann@[127.0.0.1]", "ann@-\udc80.example", "a\x00@example.com", "ann@" + "x" * 300],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_without_being_repeated(address: str) -> None:
+    with pytest.raises(ValueError, match=r"^(?!.*example\.com)"):
+        compose(NOTICE, address, SENDER, AT)
+
+
+@seed(1)
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.builds("{}@{}".format, st.text(max_size=8), st.text("ab.-ü", min_size=1, max_size=8)))
+def test_an_address_that_is_taken_goes_into_the_envelope_unchanged(address: str) -> None:
+    try:
+        taken = addr_spec(address)
+    except ValueError:
+        return
+    assert smtplib.quoteaddr(taken) == f"<{taken}>"
+
+
+@seed(2)
+@settings(max_examples=200, deadline=None)
+@given(key=TEXT, ticket=TEXT, subject=TEXT, label=TEXT, quote=TEXT, name=TEXT, language=TEXT)
+def test_no_text_becomes_a_header_a_part_or_mark_up(
+    key: str, ticket: str, subject: str, label: str, quote: str, name: str, language: str
+) -> None:
+    notice = replace(
+        NOTICE, key=key, ticket_id=ticket, subject=subject, greeting=label, lead=label, facts=((label, label),),
+        quote=quote, closing=label, language=language,
+    )  # fmt: skip
+    sender = f"{name.translate({60: None, 62: None})} <support@firstline.example>"
+    raw = compose(notice, "ann@example.com", sender, AT)
+    mail = read(raw)
+
+    assert {header.lower() for header in mail} == HEADERS
+    assert len(mail.keys()) == len(HEADERS)
+    assert [each.get_content_type() for each in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert [each.addr_spec for each in mail["From"].addresses] == ["support@firstline.example"]
+    assert mail["To"] == "ann@example.com"
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert b"\r" not in raw.replace(b"\r\n", b"").replace(b"\n", b"\r")
+    assert set(Page(part(mail, "html")).tags) <= {
+        "html", "head", "meta", "title", "body", "table", "tr", "td", "bdi", "blockquote", "br"
+    }  # fmt: skip
+
+
+@seed(3)
+@settings(max_examples=200, deadline=None)
+@given(TEXT.filter(lambda text: len(text) < 150))
+def test_a_subject_arrives_as_one_line_of_the_same_words(subject: str) -> None:
+    assert composed(subject=subject)["Subject"].split() == one_line(subject).split()
+
+
+@seed(4)
+@settings(max_examples=200, deadline=None)
+@given(TEXT, TEXT)
+def test_two_keys_never_become_one_name(one: str, other: str) -> None:
+    assert (safe_key(one) == safe_key(other)) == (one == other)
+    assert message_id(one, SENDER).isascii()
+    assert "/" not in safe_key(one)
+    assert safe_key(one).strip(".")
