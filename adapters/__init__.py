@@ -1,7 +1,7 @@
 """The registration tuples: dotted names, imported by `bot/app.py`."""
 
 SENDERS = ("adapters.mail.send", "adapters.twilio")
-"""Modules with `senders() -> list[Sender]`, the ways out, and `switches() -> list[Switch]`, what is on and what is not."""
+"""Modules with `senders() -> list[Sender]`, the ways out, and `switches() -> list[Switch]`, what is on and what not."""
 
 CLASSIFIERS = ("adapters.gemini",)
 """Modules with `classifiers(within: float) -> list[Classifier]`, best first, and `switches()`."""

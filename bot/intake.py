@@ -69,11 +69,15 @@ class Intake(ports.Intake):
 
     def _write(self) -> None:
         while batch := self._next_batch():
-            try:
-                self._commit(batch)
-            except Exception as exc:
-                log.error("intake.batch_failed", messages=len(batch), exc_info=exc)
-                self._commit_one_by_one(batch)
+            self._store(batch)
+
+    def _store(self, batch: list[Submission]) -> None:
+        try:
+            receipts = self._commit(batch)
+        except Exception as exc:
+            self._recover(batch, exc)
+        else:
+            self._announce(batch, receipts)
 
     def _next_batch(self) -> list[Submission]:
         """Wait for a message and take all that are there; an empty list is the end."""
@@ -87,39 +91,35 @@ class Intake(ports.Intake):
             batch.append(submission)
         return batch
 
-    def _commit(self, batch: list[Submission]) -> None:
-        receipts = []
+    def _commit(self, batch: list[Submission]) -> list[Accepted]:
         with database.transaction():
             new = inbox.add([submission.row for submission in batch])
             lanes.wake({s.row.lane: s.row.received_at for s in batch if s.incident_id in new})
-            for submission in batch:
-                receipts.append(self._receipt(submission, new))
+            return [_receipt(submission, new) for submission in batch]
+
+    def _announce(self, batch: list[Submission], receipts: list[Accepted]) -> None:
         for submission, receipt in zip(batch, receipts, strict=True):
-            log.info("message.accepted", channel=submission.row.channel, **_summary(receipt))
+            channel, incident_id = submission.row.channel, receipt.incident_id
+            log.info("message.accepted", channel=channel, incident_id=incident_id, duplicate=receipt.duplicate)
             submission.committed.set_result(receipt)
             if not receipt.duplicate:
                 self._dispatcher.wake(submission.row.lane)
 
-    def _receipt(self, submission: Submission, new: set[str]) -> Accepted:
-        row = submission.row
-        if submission.incident_id in new:
-            return Accepted(submission.incident_id, False, row.fingerprint)
-        incident_id, fingerprint = inbox.first_delivery(row.channel, row.external_id)
-        return Accepted(incident_id, True, fingerprint)
-
-    def _commit_one_by_one(self, batch: list[Submission]) -> None:
-        """One row that cannot be stored must not keep the others out; a database that is ill fails all, at once."""
-        ill: Exception | None = None
+    def _recover(self, batch: list[Submission], exc: Exception) -> None:
+        """One row that cannot be stored must not keep the others out, so each is tried alone. A database that is ill
+        (locked, full, away) is not asked again: all are refused, and sent again by their platforms."""
+        if len(batch) > 1 and not isinstance(exc, OperationalError):
+            for submission in batch:
+                self._store([submission])
+            return
+        log.error("intake.not_committed", messages=len(batch), exc_info=exc)
         for submission in batch:
-            try:
-                if ill is None:
-                    self._commit([submission])
-                    continue
-            except Exception as exc:
-                ill = exc if isinstance(exc, OperationalError) else None
-                log.error("message.not_committed", channel=submission.row.channel, exc_info=exc)
             submission.committed.set_exception(NotCommitted("The message could not be stored. Send it again."))
 
 
-def _summary(receipt: Accepted) -> dict[str, object]:
-    return {"incident_id": receipt.incident_id, "duplicate": receipt.duplicate}
+def _receipt(submission: Submission, new: set[str]) -> Accepted:
+    row = submission.row
+    if submission.incident_id in new:
+        return Accepted(submission.incident_id, False, row.fingerprint)
+    incident_id, fingerprint = inbox.first_delivery(row.channel, row.external_id)
+    return Accepted(incident_id, True, fingerprint)

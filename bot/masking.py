@@ -70,10 +70,10 @@ def _needs_a_look(text: str) -> bool:
 def _find(text: str) -> Iterator[Span]:
     plain = _plain(text)
     folded = plain.lower()
-    yield from _ibans(plain)
-    yield from _cards(plain)
     if any(stem in folded for stem in STEMS):
         yield from _secrets(plain)
+    yield from _ibans(plain)
+    yield from _cards(plain)
 
 
 def _plain(text: str) -> str:
@@ -82,7 +82,7 @@ def _plain(text: str) -> str:
 
 
 def _merge(found: Iterator[Span]) -> list[Span]:
-    """Sort; unite what overlaps under the name of what starts first, or else is longer."""
+    """Sort; unite what overlaps under the name of what starts first, or else is longer, or else was found first."""
     merged: list[Span] = []
     for span in sorted(found, key=lambda span: (span.start, -span.end)):
         if merged and span.start < merged[-1].end:
@@ -355,7 +355,7 @@ GAP: Final = r"[\s:=#>*'\"(~\-]"
 CODE_DIGITS: Final = (
     r"(?:[0-9]{3}[ -][0-9]{3}(?![ -]?[0-9])|[0-9]{4}[ -][0-9]{4}(?![ -]?[0-9])"
     r"|[0-9]{2}[ -][0-9]{2}[ -][0-9]{2}(?![ -]?[0-9])|[0-9](?:[ -][0-9]){3,7}(?![ -]?[0-9])"
-    r"|[0-9]{3,8}(?![.,:/-]?[0-9]))"
+    r"|[0-9]{3,8}(?![.,:/-]?[0-9]|[^\W\d_]))"
 )
 
 SECRET_WORD: Final = re.compile(
@@ -368,7 +368,7 @@ CODE_AFTER: Final = re.compile(
     re.IGNORECASE,
 )
 CODE_BEFORE: Final = re.compile(
-    rf"(?<![\w.,/…-])(?P<value>{CODE_DIGITS})\s(?:{IS})\s(?:{MY})\s(?:\w{{1,20}}\s)?(?:(?:{ABOUT})\s){{0,3}}\Z",
+    rf"(?<![\w.,/…-])(?:[A-Za-z]-)?(?P<value>{CODE_DIGITS})\s(?:{IS})\s(?:{MY})\s(?:\w{{1,20}}\s)?(?:(?:{ABOUT})\s){{0,3}}\Z",
     re.IGNORECASE,
 )
 PASSWORD_AFTER: Final = re.compile(

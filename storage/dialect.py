@@ -11,7 +11,7 @@ SQLITE_PRAGMAS = {
     "synchronous": "full",  # what was acknowledged survives a power cut
     "foreign_keys": 1,
 }
-BUSY_TIMEOUT = 10
+BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process's write transaction."""
 
 CONNECTIONS = 64
@@ -35,7 +35,8 @@ def _sqlite(rest: str) -> Any:
         raise ValueError(f"the folder of {path} does not exist")
     return PooledSqliteDatabase(
         path,
-        pragmas=SQLITE_PRAGMAS,
+        # the pool takes `timeout` for its own, the wait for a free connection: SQLite's is a pragma
+        pragmas={**SQLITE_PRAGMAS, "busy_timeout": int(BUSY_TIMEOUT * 1000)},
         timeout=BUSY_TIMEOUT,
         lock_type="IMMEDIATE",  # a deferred transaction that reads first and then writes fails at once
         max_connections=CONNECTIONS,
@@ -57,7 +58,7 @@ def _postgresql(url: str) -> Any:
         max_connections=CONNECTIONS,
         timeout=BUSY_TIMEOUT,
         autoconnect=False,
-        connect_timeout=BUSY_TIMEOUT,
+        connect_timeout=int(BUSY_TIMEOUT),
         **{key: value for key, value in options.items() if value is not None},
     )
 

@@ -32,6 +32,12 @@ def values(**changes: object) -> dict[str, object]:
     }
 
 
+def open_and_fail(**changes: object) -> None:
+    with database.transaction():
+        incidents.open(values(**changes))
+        raise ZeroDivisionError
+
+
 def test_the_migrations_make_the_tables_that_the_code_expects(db: str) -> None:
     with database.session():
         for table in tables.ALL:
@@ -84,9 +90,8 @@ def test_a_second_incident_of_the_same_id_is_refused_loudly(db: str) -> None:
 
 
 def test_a_failing_transaction_leaves_nothing(db: str) -> None:
-    with pytest.raises(ZeroDivisionError), database.transaction():
-        incidents.open(values())
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        open_and_fail()
     with database.session():
         assert incidents.get("i-1") is None
 
@@ -94,9 +99,8 @@ def test_a_failing_transaction_leaves_nothing(db: str) -> None:
 def test_a_nested_transaction_fails_alone(db: str) -> None:
     with database.transaction():
         incidents.open(values())
-        with pytest.raises(ZeroDivisionError), database.transaction():
-            incidents.open(values(id="i-2", ticket_id="TKT-2"))
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            open_and_fail(id="i-2", ticket_id="TKT-2")
     with database.session():
         assert incidents.get("i-1") is not None
         assert incidents.get("i-2") is None

@@ -61,6 +61,7 @@ def _listen(settings: HttpSettings) -> socket.socket:
     except OSError as exc:
         listener.close()
         raise ConfigurationError(
-            f"PORT: cannot listen on {settings.host}:{settings.port} ({exc.strerror}). Choose another: PORT=8001 make run"
+            f"PORT: cannot listen on {settings.host}:{settings.port} ({exc.strerror}). "
+            "Choose another: PORT=8001 make run"
         ) from None
     return listener
