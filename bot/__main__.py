@@ -68,10 +68,10 @@ def _run(parts: list[str]) -> None:
 
     settings = Settings.read()
     firstline.set_up_logging(settings)
-    firstline.run(settings, parts, lambda url: _greet(settings.database_url, parts, url))
+    firstline.run(settings, parts, lambda url: greet(settings.database_url, parts, url))
 
 
-def _greet(database_url: str, parts: list[str], url: str | None) -> None:
+def greet(database_url: str, parts: list[str], url: str | None) -> None:
     """Say what is on, what is off and what would turn it on, and what to try."""
     from bot import app as firstline
     from bot.telemetry import redact_text

@@ -5,6 +5,7 @@ all that is waited for in one query.
 """
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -54,7 +55,7 @@ class Answers:
                 self._look()
             except Exception as exc:
                 log.error("answers.not_seen", exc_info=exc)
-            threading.Event().wait(POLL_EVERY)
+            time.sleep(POLL_EVERY)
 
     def _look(self) -> None:
         with self._guard:

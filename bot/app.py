@@ -22,7 +22,7 @@ from bot.breaker import Breaker
 from bot.classify import Guarded, Ladder
 from bot.commands import Commands
 from bot.desk_jobs import DeskJobs
-from bot.errors import ConfigurationError
+from bot.errors import ConfigurationError, Undeliverable
 from bot.follow_ups import FollowUps
 from bot.intake import Intake
 from bot.lanes import Lanes
@@ -105,7 +105,7 @@ class Firstline:
     def lanes(self) -> Lanes:
         """The handlers of the three queues, joined."""
         settings, world = self.settings, self.world
-        desk_breaker = Breaker("ticket desk")
+        desk_breaker = Breaker("ticket desk", trips=lambda exc: not isinstance(exc, Undeliverable))
         desk_deadline = settings.ticket_within.total_seconds()
         pipeline = Pipeline(
             classifier=Ladder(world.classifiers),
@@ -164,10 +164,8 @@ class Firstline:
 
         from storage.follow_ups import FollowUpJobStore
 
-        scheduler = BackgroundScheduler(
-            timezone=UTC,
-            jobstores={"default": FollowUpJobStore(self.follow_ups.work, self.world.clock), "memory": MemoryJobStore()},
-        )
+        due = FollowUpJobStore(self.follow_ups.work, self.world.clock, self.settings.follow_up_after)
+        scheduler = BackgroundScheduler(timezone=UTC, jobstores={"default": due, "memory": MemoryJobStore()})
         scheduler.add_job(self.sweep, "interval", seconds=SWEEP_EVERY, jobstore="memory", misfire_grace_time=None)
         scheduler.start()
         try:

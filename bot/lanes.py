@@ -186,7 +186,8 @@ class Lanes:
     def look_out(self, dispatcher: Dispatcher) -> None:
         """Wake every lane that is due, until `stop`: those of other processes, of lost wake-ups, of a process that
         died. For a thread of its own."""
-        while not self._stopping.wait(LOOK_EVERY):
+        while not self._stopping.is_set():
+            time.sleep(LOOK_EVERY)
             try:
                 with database.session():
                     due = lanes.due(self._clock(), limit=1000)

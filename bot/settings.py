@@ -26,7 +26,7 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 class FromEnvironment(BaseSettings):
     """Base of every settings class, the adapters' too. An empty variable counts as not set."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     @classmethod
     def read(cls) -> Self:

@@ -69,11 +69,18 @@ class FollowUpJobStore(BaseJobStore):  # type: ignore[misc]  # APScheduler 3 has
     """Shows the follow-up rows to an APScheduler 3 scheduler.
 
     `work` is called, in the scheduler's executor, when at least one row is due by `clock`; it handles all of them. The
-    store leases nothing: that work is database writes only, claimed in its own transaction.
+    store leases nothing: that work is database writes only, claimed in its own transaction. `look_every`: with rows that
+    are due this long after they are inserted, looking this often finds every one before it is due.
     """
 
-    def __init__(self, work: Callable[[], None], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        work: Callable[[], None],
+        clock: Callable[[], datetime],
+        look_every: timedelta = LOOK_AT_LEAST_EVERY,
+    ) -> None:
         super().__init__()
+        self._look_every = min(look_every, LOOK_AT_LEAST_EVERY)
         self._work = work
         self._clock = clock
         self._running = False
@@ -100,8 +107,8 @@ class FollowUpJobStore(BaseJobStore):  # type: ignore[misc]  # APScheduler 3 has
                 due_at = next_due()
         except PeeweeException:
             due_at = None
-        wait = LOOK_AT_LEAST_EVERY if due_at is None else due_at - self._clock()
-        return real_now + min(max(wait, LOOK_AT_MOST_EVERY), LOOK_AT_LEAST_EVERY)
+        wait = self._look_every if due_at is None else due_at - self._clock()
+        return real_now + max(min(wait, self._look_every), LOOK_AT_MOST_EVERY)
 
     def get_all_jobs(self) -> list[Job]:
         with session():
