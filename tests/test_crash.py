@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,8 @@ def test_killed_at_an_event_and_started_again_everything_happens_once(
     environment = settings(desk, mailbox, database_url)
     with Process(tmp_path, environment, at=event) as doomed:
         doomed.wait_up()
-        try:
+        with suppress(requests.ConnectionError):
             doomed.post(NEW, "k-1")
-        except requests.ConnectionError:
-            pass
         assert doomed.wait_dead() == -9, "".join(doomed.output)
     with Process(tmp_path, environment) as second:
         answer = second.wait_up().post(NEW, "k-1")
