@@ -18,7 +18,7 @@ class ConsoleSender(Sender):
         self.name = name
 
     def send(self, to: Address, notice: Notice) -> Sent:
-        log.info("text.shown", channel=to.channel, to=to.key, text=f"{notice.lead} {notice.closing}")
+        log.info("text.shown", channel=to.channel, to=f"…{to.key[-2:]}", text=f"{notice.lead} {notice.closing}")
         return Sent(notice.key)
 
     def find(self, to: Address, notice: Notice) -> Sent | None:

@@ -1,16 +1,21 @@
 """The command line. `bot --help` lists the commands; an error is one clear line."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import typer
+from peewee import PeeweeException
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bot.errors import ConfigurationError, FirstlineError
+from bot.model import NotificationView, tidy
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -19,7 +24,7 @@ app = typer.Typer(
 dead = typer.Typer(no_args_is_help=True, help="What was given up and waits for a person.")
 app.add_typer(dead, name="dead")
 
-out = Console(highlight=False)
+out = Console(highlight=False, markup=False, emoji=False)  # what customers wrote is shown as they wrote it
 TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="Ticket number or incident id.")]
 
 
@@ -30,9 +35,21 @@ def main() -> None:
     try:
         add_commands(app)
         app()
-    except (ConfigurationError, FirstlineError) as exc:
-        print(f"bot: {exc}", file=sys.stderr)
-        sys.exit(2 if isinstance(exc, ConfigurationError) else 1)
+    except ConfigurationError as exc:
+        _fail(str(exc), 2)
+    except PeeweeException as exc:
+        _fail(f"DATABASE_URL: the database cannot be used ({exc}).", 2)
+    except FirstlineError as exc:
+        _fail(str(exc), 1)
+
+
+def _fail(text: str, code: int) -> None:
+    """Say it in one line: what stands below a first line that ends with a colon is a list."""
+    from bot.telemetry import redact_text
+
+    first, *more = [line.strip() for line in text.strip().splitlines()] or [""]
+    print(redact_text(f"bot: {first} {'; '.join(more)}".rstrip()), file=sys.stderr)
+    sys.exit(code)
 
 
 # --- processes
@@ -121,45 +138,60 @@ def show(ticket: TicketArgument) -> None:
         out.print(f"{found.incident_id} was received at {_time(found.received_at)} and is not handled yet.")
         return
     incident = found.incident
-    out.print(f"[bold]{escape(incident.ticket_id)}[/]  {incident.status}  {incident.category}  {_confidence(incident)}")
-    out.print(f"{escape(incident.customer_id)}, by {incident.channel}, at {_time(incident.created_at)}")
-    out.print(f"incident {incident.id}\n\n{escape(incident.message)}\n")
-    timeline = _table("when", "who", "what", "")
-    for entry in found.timeline:
-        timeline.add_row(_time(entry.at), escape(entry.who), entry.what, escape(entry.text))
-    out.print(timeline)
-    notices = _table("notice", "by", "to", "state", "attempts", "when", "error")
-    for row in found.notifications:
-        cells = (row.kind, row.channel, row.recipient, row.status, str(row.attempts), _time(row.sent_at))
-        notices.add_row(*map(escape, cells), escape(row.error or ""))
-    out.print(notices)
+    out.print(
+        Text(f"{incident.ticket_id}  {incident.status}  {incident.category}  {_percent(incident.confidence)}", "bold")
+    )
+    out.print(tidy(f"{incident.customer_id}, by {incident.channel}, at {_time(incident.created_at)}"))
+    out.print(f"incident {incident.id}\n\n{tidy(incident.message)}\n")
+    _print_table(
+        [
+            {"when": _time(entry.at), "who": _cut(entry.who, 20), "what": entry.what, "": entry.text}
+            for entry in found.timeline
+        ],
+        fold=True,
+    )
+    for notice in found.notifications:
+        out.print(f"\n{_what_became_of(notice)}", end="")
+    out.print()
+
+
+def _what_became_of(notice: NotificationView) -> str:
+    at = "" if notice.sent_at is None else f" at {_time(notice.sent_at)}"
+    tries = "" if notice.attempts < 2 else f", {notice.attempts} attempts"
+    error = "" if notice.error is None else f": {tidy(notice.error)}"
+    return f"{notice.kind} by {notice.channel} to {tidy(notice.recipient)}: {notice.status}{at}{tries}{error}"
 
 
 @app.command(name="list")
 def list_incidents(
-    status: Annotated[str | None, typer.Option(help="open or resolved")] = None,
+    status: Annotated[Literal["open", "resolved"] | None, typer.Option(help="Only these.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
 ) -> None:
     """List the youngest incidents."""
-    table = _table("ticket", "status", "about", "sure", "customer", "by", "opened", "message")
-    for incident in _views().incidents(limit, status):
-        words = " ".join(incident.message.split())
-        table.add_row(
-            escape(incident.ticket_id), incident.status, incident.category, _confidence(incident),
-            escape(incident.customer_id), incident.channel, _time(incident.created_at),
-            escape(words if len(words) <= 48 else f"{words[:47]}…"),
-        )  # fmt: skip
-    out.print(table)
+    rows = [
+        {
+            "ticket": incident.ticket_id,
+            "status": incident.status,
+            "about": incident.category,
+            "sure": _percent(incident.confidence),
+            "customer": _cut(incident.customer_id, 24),
+            "by": incident.channel,
+            "opened": f"{incident.created_at:%Y-%m-%d %H:%M}",
+            "message": " ".join(incident.message.split()),
+        }
+        for incident in _views().incidents(limit, status)
+    ]
+    _print_table(rows, spare=("sure", "by", "customer", "opened", "about"), nothing="There are no incidents.")
 
 
 @app.command()
 def stats() -> None:
     """Count."""
-    table = _table("figure", "value")
+    rows = []
     for name, value in _views().stats().items():
         shown = ", ".join(f"{key} {number}" for key, number in value.items()) if isinstance(value, dict) else value
-        table.add_row(name.replace("_", " "), "-" if shown in (None, "") else str(shown))
-    out.print(table)
+        rows.append({"figure": name.replace("_", " "), "value": "-" if shown in (None, "") else str(shown)})
+    _print_table(rows, fold=True)
 
 
 @app.command()
@@ -182,17 +214,25 @@ def train(
 @dead.command(name="list")
 def dead_list() -> None:
     """List what was given up."""
-    table = _table("name", "state", "attempts", "incident", "error")
-    for one in _views().dead():
-        table.add_row(one.name, one.state, str(one.attempts), one.incident_id or "", escape(one.error or ""))
-    out.print(table if table.row_count else "Nothing was given up.")
+    rows = [
+        {
+            "name": one.name,
+            "state": one.state,
+            "attempts": str(one.attempts),
+            "incident": one.incident_id or "",
+            "error": " ".join((one.error or "").split()),
+        }
+        for one in _views().dead()
+    ]
+    _print_table(rows, spare=("attempts", "state"), nothing="Nothing was given up.")
 
 
 @dead.command(name="show")
 def dead_show(name: str) -> None:
     """Show all that is known of one of them."""
     for key, value in _views().dead_one(name).items():
-        out.print(f"[bold]{key:>14}[/]  {escape(_time(value) if isinstance(value, datetime) else str(value))}")
+        shown = "-" if value is None else _time(value) if isinstance(value, datetime) else tidy(str(value))
+        out.print(Text.assemble((f"{key:>14}", "bold"), f"  {shown}"))
 
 
 @dead.command(name="retry")
@@ -221,24 +261,58 @@ def _firstline() -> Any:
 
     settings = Settings.read()
     telemetry.set_up("WARNING", settings.log_format)
+    _refuse_a_missing_file(settings.database_url)
     firstline.open_database(settings, migrating=False)
     return firstline.Firstline(settings, firstline.World(senders=(), classifiers=(), desk=None), works=False)
 
 
-def _table(*columns: str) -> Table:
-    """A table whose first column is never cut, and whose last takes what room is left."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=column is not columns[-1], min_width=12 if column is columns[0] else None)
-    return table
+def _refuse_a_missing_file(database_url: str) -> None:
+    """Opening it would make an empty one, and whoever mistyped the name or the folder would not be told."""
+    scheme, _, path = database_url.partition(":///")
+    if scheme == "sqlite" and path and not Path(unquote(path)).exists():
+        raise ConfigurationError(f"DATABASE_URL: there is no {unquote(path)} here. Begin one: bot migrate, or bot run")
+
+
+LAST_COLUMN = 24
+"""Characters that the last column needs to be worth showing."""
+
+
+def _print_table(
+    rows: Sequence[Mapping[str, str]], spare: Sequence[str] = (), fold: bool = False, nothing: str = ""
+) -> None:
+    """Print rows under their names, or `nothing` if there are none. Where they are too wide for the terminal, the
+    columns `spare` are left out, one by one; then the last one is cut, or (`fold`) goes on below. No other is cut."""
+    if not rows:
+        out.print(nothing)
+        return
+    widths = {name: max(cell_len(text) for text in (name, *(tidy(row[name]) for row in rows))) for name in rows[0]}
+    last = list(widths)[-1]
+    for name in spare:
+        if _width(widths, last) + min(widths[last], LAST_COLUMN) > out.width:
+            del widths[name]
+    widths[last] = max(1, min(widths[last], out.width - _width(widths, last)))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name, width in widths.items():
+        table.add_column(name, width=width, no_wrap=not fold, overflow="fold" if fold else "ellipsis")
+    for row in rows:
+        table.add_row(*(tidy(row[name]) for name in widths))
+    out.print(table)
+
+
+def _width(widths: Mapping[str, int], but: str) -> int:
+    return sum(width + 2 for name, width in widths.items() if name != but)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _time(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _confidence(incident: Any) -> str:
-    return "" if incident.confidence is None else f"{incident.confidence:.0%}"
+def _percent(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.0%}"
 
 
 if __name__ == "__main__":

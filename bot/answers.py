@@ -55,6 +55,7 @@ class Answers:
                 self._look()
             except Exception as exc:
                 log.error("answers.not_seen", exc_info=exc)
+                time.sleep(1)
             time.sleep(POLL_EVERY)
 
     def _look(self) -> None:

@@ -49,4 +49,6 @@ class Ladder:
                 return rung(text)
             except ClassificationFailed as exc:
                 log.warning("classifier.failed", reason=str(exc))
+            except Exception as exc:  # a mistake of ours must not keep the incident from being opened
+                log.error("classifier.failed", exc_info=exc)
         return NOBODY

@@ -29,10 +29,10 @@ class Commands:
         with database.transaction():
             now = self.clock()
             row = _known(name)
+            follow_ups.cancel(row["id"], now)  # before the incident, as who reminds does: no waiting in a circle
             if not incidents.resolve(row["id"], now, actor):
-                raise Conflict(_already_resolved(row))
+                raise Conflict(_already_resolved(_known(row["id"])))
             incidents.record(row["id"], now, actor, "resolved", before="open", after=note[:LONGEST_NOTE] or None)
-            follow_ups.cancel(row["id"], now)
             notifications.cancel_reminders(row["id"])
             incident = Incident.of(_known(row["id"]))
         log.info("incident.resolved", incident_id=incident.id, ticket_id=incident.ticket_id)

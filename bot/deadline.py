@@ -31,6 +31,6 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     try:
         return result.result(seconds)
     except TimeoutError:
-        if result.done():
-            raise
+        if result.done():  # just now: its own time-out, or its answer
+            return result.result()
         raise DeadlinePassed(f"no answer within {seconds:g} s") from None

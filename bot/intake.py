@@ -2,7 +2,6 @@
 
 import queue
 import threading
-import uuid
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -11,10 +10,11 @@ from peewee import OperationalError
 
 from bot import ports
 from bot.errors import NotCommitted
+from bot.ids import new_id
 from bot.masking import mask
 from bot.model import Accepted, InboundMessage, tidy
 from bot.ports import Clock, Dispatcher
-from storage import database, inbox, lanes
+from storage import database, inbox
 
 log = structlog.get_logger()
 
@@ -47,13 +47,15 @@ class Intake(ports.Intake):
 
     def submit(self, message: InboundMessage) -> Submission:
         """The same without waiting; `committed` has the receipt or NotCommitted."""
-        incident_id = str(uuid.uuid4())
-        masked = replace(message, text=mask(tidy(message.text)))
+        incident_id = new_id()
+        external_id = message.external_id or incident_id
+        lane = message.lane or f"{message.channel}/{external_id}"
+        masked = replace(message, external_id=external_id, lane=lane, text=mask(tidy(message.text)))
         row = inbox.NewMessage(
             channel=message.channel,
-            external_id=message.external_id,
+            external_id=external_id,
             incident_id=incident_id,
-            lane=f"in/{message.lane}",
+            lane=f"in/{lane}",
             payload=masked.to_json(),
             fingerprint=message.fingerprint,
             received_at=self._clock(),
@@ -94,14 +96,14 @@ class Intake(ports.Intake):
     def _commit(self, batch: list[Submission]) -> list[Accepted]:
         with database.transaction():
             new = inbox.add([submission.row for submission in batch])
-            lanes.wake({s.row.lane: s.row.received_at for s in batch if s.incident_id in new})
             return [_receipt(submission, new) for submission in batch]
 
     def _announce(self, batch: list[Submission], receipts: list[Accepted]) -> None:
         for submission, receipt in zip(batch, receipts, strict=True):
             channel, incident_id = submission.row.channel, receipt.incident_id
             log.info("message.accepted", channel=channel, incident_id=incident_id, duplicate=receipt.duplicate)
-            submission.committed.set_result(receipt)
+            if submission.committed.set_running_or_notify_cancel():  # else nobody waits any more
+                submission.committed.set_result(receipt)
             if not receipt.duplicate:
                 self._dispatcher.wake(submission.row.lane)
 
@@ -114,7 +116,8 @@ class Intake(ports.Intake):
             return
         log.error("intake.not_committed", messages=len(batch), exc_info=exc)
         for submission in batch:
-            submission.committed.set_exception(NotCommitted("The message could not be stored. Send it again."))
+            if submission.committed.set_running_or_notify_cancel():
+                submission.committed.set_exception(NotCommitted("The message could not be stored. Send it again."))
 
 
 def _receipt(submission: Submission, new: set[str]) -> Accepted:

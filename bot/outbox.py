@@ -71,7 +71,7 @@ class Outbox:
     def _send(self, lease: Lease, sender: Sender) -> None:
         row, to, notice = _read(lease)
         with lease.fenced() as now:
-            notifications.mark_sending(row["id"], now + timedelta(seconds=sender.deadline + 2 * MARGIN))
+            notifications.mark_sending(row, now + timedelta(seconds=sender.deadline + 2 * MARGIN))
         try:
             sent = within(sender.deadline + MARGIN, lambda: sender.send(to, notice))
         except TryLater as exc:
@@ -88,30 +88,30 @@ class Outbox:
         row = lease.row
         status = "simulated" if sender.simulated else "sent"
         with lease.finishing() as now:
-            notifications.mark_sent(row["id"], status, sent.provider_id, now)
-        log.info("notification.sent", status=status, attempts=row["attempts"] + 1, **_names(row))
+            notifications.mark_sent(row, status, sent.provider_id, now)
+        log.info("notification.sent", status=status, attempts=row["attempts"], **_names(row))
 
     def _later(self, lease: Lease, exc: TryLater) -> None:
         row = lease.row
-        attempts = row["attempts"] + 1
+        attempts = row["attempts"]
         if attempts >= self._attempts:
             self._give_up(lease, f"given up after {attempts} attempts: {exc}")
             return
         wait = max(backoff(attempts), asked_to_wait(exc))
         with lease.finishing() as now:
-            notifications.mark_pending(row["id"], now + wait, describe(exc))
+            notifications.mark_pending(row, now + wait, describe(exc))
         log.warning("notification.put_off", attempts=attempts, seconds=round(wait.total_seconds()), **_names(row))
 
     def _give_up(self, lease: Lease, reason: str) -> None:
         row = lease.row
         with lease.finishing():
-            notifications.mark_failed(row["id"], reason)
+            notifications.mark_failed(row, reason)
         log.error("notification.failed", reason=reason, **_names(row))
 
     def _uncertain(self, lease: Lease, exc: Exception) -> None:
         row = lease.row
         with lease.finishing() as now:
-            notifications.mark_uncertain(row["id"], now + LOOK_AFTER, describe(exc))
+            notifications.mark_uncertain(row, now + LOOK_AFTER, describe(exc))
         unexpected = None if isinstance(exc, Uncertain | DeadlinePassed) else exc
         log.warning("notification.uncertain", reason=describe(exc), exc_info=unexpected, **_names(row))
 
@@ -130,16 +130,16 @@ class Outbox:
                 self._sent(lease, sender, found)
                 return
             with lease.finishing() as now:
-                notifications.mark_pending(row["id"], now, "it had not arrived: sent again")
+                notifications.mark_pending(row, now, "it had not arrived: sent again")
 
     def _repeat_blindly(self, lease: Lease, exc: CannotTell) -> None:
         row = lease.row
         may_repeat = row["repeats"] < exc.repeats
         with lease.finishing() as now:
             if may_repeat:
-                notifications.mark_pending(row["id"], now, f"sent again, it may have arrived: {exc}", repeats=1)
+                notifications.mark_pending(row, now, f"sent again, it may have arrived: {exc}", repeats=1)
             else:
-                notifications.mark_uncertain(row["id"], None, f"nobody can say whether it arrived: {exc}")
+                notifications.mark_uncertain(row, None, f"nobody can say whether it arrived: {exc}")
         log.warning("notification.repeated" if may_repeat else "notification.left_uncertain", **_names(row))
 
     def _look_again(self, lease: Lease, exc: Exception) -> None:
@@ -147,7 +147,7 @@ class Outbox:
         attempts = row["attempts"] + 1
         with lease.finishing() as now:
             later = None if attempts >= self._attempts else now + backoff(attempts)
-            notifications.mark_uncertain(row["id"], later, describe(exc), attempts=1)
+            notifications.mark_uncertain(row, later, describe(exc), attempts=1)
         log.warning("notification.not_found_out", reason=describe(exc), **_names(row))
 
 

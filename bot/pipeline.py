@@ -93,11 +93,12 @@ class Pipeline:
         if desk is None:
             return None
         try:
-            return self.desk_breaker.call(
+            opened = self.desk_breaker.call(
                 lambda: within(
                     self.desk_deadline, lambda: desk.open(incident_id, classification.category, message.text)
                 )
             )
+            return opened or None
         except Exception as exc:  # whatever it is, the incident is opened
             log.warning("desk.failed", incident_id=incident_id, reason=describe(exc))
             return None

@@ -1,23 +1,30 @@
 """Settings come from the environment and from `.env`, are read once at the start, and are frozen."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot import telemetry
 from bot.errors import ConfigurationError
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = timedelta(days=3650)
+"""A time that is added to today's date must not lead beyond the calendar."""
 
 
 def parse_duration(value: Any) -> Any:
-    """Turn "24h", "10s", "500ms", "14d" or a bare number of seconds into a timedelta; leave the rest to pydantic."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", str(value))
-    if match is None or isinstance(value, timedelta):
+    """Turn "24h", "10s", "500ms", "14d" or a bare number of seconds into a timedelta. Raises ValueError."""
+    if isinstance(value, timedelta):
         return value
-    return timedelta(seconds=float(match[1]) * UNITS[match[2] or "s"])
+    match = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)?\s*", str(value))
+    seconds = float(match[1]) * UNITS[match[2] or "s"] if match else -1.0
+    if not 0 <= seconds <= LONGEST.total_seconds():
+        raise ValueError("must be a length of time, such as 24h, 30m, 10s or 500ms")
+    return timedelta(seconds=seconds)
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
@@ -26,16 +33,43 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 class FromEnvironment(BaseSettings):
     """Base of every settings class, the adapters' too. An empty variable counts as not set."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     @classmethod
     def read(cls) -> Self:
-        """Read the environment. Raises ConfigurationError, which names each wrong variable and shows no value."""
+        """Read the environment, and keep the secrets in it out of the log from now on.
+
+        Raises ConfigurationError, which names each wrong variable and shows no value.
+        """
         try:
-            return cls()
+            settings = cls()
         except ValidationError as exc:
-            wrong = [f"{'.'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in exc.errors()]
+            wrong = [f"{_variable(error['loc'])}: {_said(error['msg'])}" for error in exc.errors()]
+        except (OSError, UnicodeError) as exc:
+            wrong = [f".env: cannot be read ({type(exc).__name__})"]
+        else:
+            telemetry.hide(settings._secrets())
+            return settings
         raise ConfigurationError("Settings that cannot be used:\n  " + "\n  ".join(wrong))
+
+    def _secrets(self) -> Iterator[str]:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            if isinstance(value, SecretStr):
+                yield text
+            if password := re.match(r"\w+://[^/\s:@]*:([^/\s@]+)@", text):
+                yield password[1]
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, place)).upper() or "The settings"
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ").rstrip(".")
 
 
 class Settings(FromEnvironment):
@@ -43,13 +77,20 @@ class Settings(FromEnvironment):
 
     database_url: str = Field("sqlite:///incidents.db", description="Where incidents are kept.")
     workers: int = Field(16, ge=1, le=256, description="Threads that handle messages and send notices.")
-    classify_within: Duration = Field(timedelta(seconds=5), description="How long Gemini may take to classify.")
-    ticket_within: Duration = Field(timedelta(seconds=3), description="How long the ticket desk may hold up a message.")
+    classify_within: Duration = Field(
+        timedelta(seconds=5), gt=timedelta(0), description="How long Gemini may take to classify."
+    )
+    ticket_within: Duration = Field(
+        timedelta(seconds=3), gt=timedelta(0), description="How long the ticket desk may hold up a message."
+    )
     follow_up_after: Duration = Field(timedelta(hours=24), description="When an incident is looked at again.")
     attempts: int = Field(24, ge=1, description="How often a piece of work is tried before it is put aside as dead.")
     lease: Duration = Field(
         timedelta(seconds=10),
+        ge=timedelta(milliseconds=100),
         description="How long a worker keeps a lane without a sign of life; then another goes on.",
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR.")
-    log_format: str = Field("console", pattern="^(console|json)$", description="console for people, json for machines.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    log_format: Literal["console", "json"] = Field("console", description="console for people, json for machines.")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.errors import NotFound
-from bot.model import Incident, IncidentDetails, NotificationView, Received, TimelineEntry
+from bot.model import Incident, IncidentDetails, NotificationView, Received, TimelineEntry, tidy
 from storage import database, dead, inbox, incidents, notifications, stats
 from storage.dead import Dead
 
@@ -24,7 +24,7 @@ class Views:
             row = find(name)
             if row is not None:
                 return _details(row)
-            waiting = inbox.by_incident(name)
+            waiting = inbox.by_incident(tidy(name).lower())
         if waiting is None:
             raise NotFound(f"No incident goes by {name[:64]!r}.")
         return Received(waiting["incident_id"], waiting["received_at"])
@@ -60,9 +60,17 @@ class Views:
 
 
 def find(name: str) -> database.Row | None:
-    """Find an incident's row by its id or by its ticket id, without regard to case. Within a session."""
-    lower = name.strip().lower()
-    return incidents.get(lower) or incidents.by_ticket(lower)
+    """Find an incident's row by its id or by its ticket id, without regard to case where that leaves one. Within a
+    session. Raises NotFound if it leaves several."""
+    written = tidy(name)
+    by_id = incidents.get(written.lower())
+    if by_id is not None:
+        return by_id
+    found = incidents.by_ticket(written)
+    exact = [row for row in found if row["ticket_id"] == written]
+    if len(exact or found) > 1:
+        raise NotFound(f"{written[:64]!r} may be {' or '.join(row['ticket_id'] for row in found)}: write it exactly.")
+    return next(iter(exact or found), None)
 
 
 def _details(row: database.Row) -> IncidentDetails:

@@ -2,11 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
-from peewee import AutoField, DatabaseProxy
+from peewee import AutoField, DatabaseProxy, InternalError, OperationalError
+from playhouse.pool import MaxConnectionsExceeded
 
 from storage import dialect
 
@@ -59,23 +61,41 @@ def disconnect() -> None:
 
 @contextmanager
 def session() -> Iterator[None]:
-    """Lend this thread a connection. May be nested."""
-    with database.connection_context():
+    """Lend this thread a connection. May be nested. Raises OperationalError if there is none to be had."""
+    with _one_name_for_away(), database.connection_context():
         yield
 
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """Do everything inside or nothing. Begins with the right to write, in the order of arrival; nested, a savepoint.
+    """Do everything inside or nothing; nested, a savepoint. Raises OperationalError when the database is away, full or
+    locked by somebody else.
 
-    No call to the world outside may be made in here: every writer of this process waits.
+    SQLite: begins with the right to write, in the order of arrival. PostgreSQL: any number at once, READ COMMITTED;
+    rows are locked in the order that `storage.lanes` gives. No call to the world outside may be made in here: every
+    writer of this process waits, or whoever wants the same row.
     """
     if database.in_transaction():
         with database.atomic():
             yield
         return
-    with _turnstile, database.connection_context(), database.atomic():
+    with _turn(), _one_name_for_away(), database.connection_context(), database.atomic():
         yield
+
+
+def _turn() -> AbstractContextManager[None]:
+    return nullcontext() if dialect.locks_rows(database) else _turnstile
+
+
+@contextmanager
+def _one_name_for_away() -> Iterator[None]:
+    """Raise OperationalError for all that says that the database cannot be had, so that it is caught as such."""
+    try:
+        yield
+    except (MaxConnectionsExceeded, InternalError) as exc:
+        if not dialect.means_away(exc):
+            raise
+        raise OperationalError(str(exc)) from exc
 
 
 Row = dict[str, Any]
@@ -89,6 +109,30 @@ def rows(query: Any) -> list[Row]:
 def first(query: Any) -> Row | None:
     """Run a select and return its first row, if it has one."""
     return next(iter(query.limit(1).dicts()), None)
+
+
+@cache
+def _columns(table: Any) -> tuple[str, tuple[tuple[str, Callable[[Any], Any]], ...]]:
+    """The columns of a table for a SELECT written by hand, and what makes a row of them."""
+    fields = table._meta.sorted_fields
+    return ", ".join(field.column_name for field in fields), tuple((field.name, field.python_value) for field in fields)
+
+
+def find(table: Any, condition: str, values: Sequence[Any]) -> Row | None:
+    """Read the first row that meets a condition (the end of a SELECT, written by hand), if there is one."""
+    columns, fields = _columns(table)
+    found = execute(f"SELECT {columns} FROM {table._meta.table_name} WHERE {condition} LIMIT 1", values).fetchone()
+    if found is None:
+        return None
+    return {name: convert(value) for (name, convert), value in zip(fields, found, strict=True)}
+
+
+def update(table: Any, row_id: int, changes: Mapping[str, Any]) -> None:
+    """Change these columns of a row."""
+    fields = table._meta.fields
+    places = ", ".join(f"{fields[name].column_name} = ?" for name in changes)
+    values = [fields[name].db_value(value) for name, value in changes.items()]
+    execute(f"UPDATE {table._meta.table_name} SET {places} WHERE id = ?", [*values, row_id])
 
 
 def insert(table: Any, values: Sequence[Mapping[str, Any]], unless: str = "") -> int:

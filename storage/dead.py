@@ -1,5 +1,6 @@
 """What was given up and waits for a person, in all three queues."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,7 +32,7 @@ def everything(limit: int) -> list[Dead]:
 def find(name: str) -> Row | None:
     """Return the whole row of `kind-number`."""
     kind, _, number = name.partition("-")
-    if kind not in NAMES or not number.isdigit():
+    if kind not in NAMES or not re.fullmatch("[0-9]{1,18}", number):
         return None
     return first(_given_up(kind).where(NAMES[kind].id == int(number)))
 
@@ -69,5 +70,5 @@ def _dead(kind: str, row: Row) -> Dead:
         state=row.get("status") or row["state"],
         attempts=row["attempts"],
         error=row["error"],
-        incident_id=row.get("incident_id") or row.get("incident"),
+        incident_id=row.get("incident_id") or row.get("incident") or row["lane"].rpartition("/")[2],
     )

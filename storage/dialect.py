@@ -1,24 +1,45 @@
 """What differs between SQLite and PostgreSQL, and nothing else."""
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from playhouse.pool import PooledSqliteDatabase
+from peewee import Psycopg3Adapter
+from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, PooledSqliteDatabase
 
 SQLITE_PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",  # what was acknowledged survives a power cut
     "foreign_keys": 1,
+    "wal_autocheckpoint": 8000,
 }
 BUSY_TIMEOUT = 10.0
-"""Seconds to wait for another process's write transaction."""
+"""Seconds to wait for what somebody else holds: SQLite's right to write, a row of PostgreSQL's, a free connection."""
 
-CONNECTIONS = 64
+STATEMENT_TIMEOUT = 60.0
+"""Seconds that one statement may take on PostgreSQL, or that a process may dawdle inside a transaction: a process that
+hangs there must not keep its locks for ever."""
+
+SQLITE_CONNECTIONS = 64
+POSTGRESQL_CONNECTIONS = 24
+"""Connections that one process may have: a server takes 100 by default, and there are several processes."""
+
+PERISHED = frozenset({"25006", "25P03"})
+"""SQLSTATEs that drivers count as mistakes of ours, and that say that the database is away: it has become a read-only
+standby; it ended a transaction that had dawdled (PostgreSQL manual, appendix A)."""
+
+ENCODED = "user and password of a URL are percent-encoded: @ is %40, / is %2F, : is %3A"
 
 
 def open_url(url: str) -> Any:
-    """Build the pooled database that a URL names. Raises ValueError."""
+    """Build the pooled database that a URL names; nothing is connected yet.
+
+    `sqlite:///file`, or what libpq takes: `postgresql://user:password@host:port/name?sslmode=require`, and for a Unix
+    socket `postgresql:///name?host=/folder` (PostgreSQL manual, 34.1.1.2). Raises ValueError, which shows no password,
+    or ImportError without psycopg.
+    """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         return _sqlite(rest)
@@ -39,28 +60,119 @@ def _sqlite(rest: str) -> Any:
         pragmas={**SQLITE_PRAGMAS, "busy_timeout": int(BUSY_TIMEOUT * 1000)},
         timeout=BUSY_TIMEOUT,
         lock_type="IMMEDIATE",  # a deferred transaction that reads first and then writes fails at once
-        max_connections=CONNECTIONS,
+        max_connections=SQLITE_CONNECTIONS,
         check_same_thread=False,  # the pool lends a connection to one thread at a time
         autoconnect=False,
     )
 
 
 def _postgresql(url: str) -> Any:
-    from playhouse.pool import PooledPostgresqlDatabase
-
-    parts = urlsplit(url)
-    options: dict[str, Any] = {"host": parts.hostname, "port": parts.port, "user": parts.username}
-    if parts.password:
-        options["password"] = unquote(parts.password)
-    return PooledPostgresqlDatabase(
-        parts.path.removeprefix("/"),
+    given = _parts(url)
+    options = {
+        "application_name": "firstline",
+        "connect_timeout": max(2, int(BUSY_TIMEOUT)),  # in whole seconds; 0 is for ever
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": int(BUSY_TIMEOUT * 1000),
+        **given,
+    }
+    return PostgreSQL(
+        options.pop("dbname"),
         prefer_psycopg3=True,
-        max_connections=CONNECTIONS,
+        prepare_threshold=None,  # behind PgBouncer, the next transaction may run on another connection
+        max_connections=POSTGRESQL_CONNECTIONS,
         timeout=BUSY_TIMEOUT,
         autoconnect=False,
-        connect_timeout=int(BUSY_TIMEOUT),
-        **{key: value for key, value in options.items() if value is not None},
+        **options,
     )
+
+
+def _parts(url: str) -> dict[str, Any]:
+    """Read the URL as libpq does. A password with raw special characters ends up in the other parts, and from there in
+    error messages: so those are looked at."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError:
+        raise ValueError(f"this is no PostgreSQL URL ({ENCODED})") from None
+    name, host, port = (str(parts.get(key) or "") for key in ("dbname", "host", "port"))
+    if "@" in name + host or not all(number.isdigit() or not number for number in port.split(",")):
+        raise ValueError(f"host, port or name cannot be right ({ENCODED})")
+    if not name:
+        raise ValueError("PostgreSQL needs the name of a database, as in postgresql://host/firstline")
+    return parts
+
+
+class _Psycopg(Psycopg3Adapter):
+    """Connects, and gives each new connection its time-outs and its time zone."""
+
+    def connect(self, db: "PostgreSQL", **params: Any) -> Any:
+        import psycopg
+
+        if db.failed_at > db.asking.since:
+            raise psycopg.OperationalError(db.failure)
+        try:
+            connection = psycopg.connect(dbname=db.database, autocommit=True, **params)
+        except psycopg.OperationalError as exc:
+            db.failed_at, db.failure = time.monotonic(), str(exc)
+            raise
+        connection.execute(_at_connecting(connection.info, db.limits).encode())
+        return connection
+
+
+def _at_connecting(info: Any, limits: dict[str, int]) -> str:
+    """Set the limits for reads, which run outside transactions; but not through PgBouncer (the server's process is not
+    the one that greeted us), which would hand them on to whoever comes next."""
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in limits.items())
+    zone = "" if info.parameter_status("TimeZone") == "UTC" else "SET TIME ZONE 'UTC'; "
+    return f"{zone}SELECT {settings} WHERE pg_backend_pid() = {info.backend_pid}"
+
+
+class PostgreSQL(PooledPostgresqlDatabase):  # type: ignore[misc]  # peewee has no types
+    """A pool of connections to PostgreSQL, in which a stuck lock or a dead connection is an error, and not for ever."""
+
+    psycopg3_adapter = _Psycopg
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.limits = {
+            "lock_timeout": int(BUSY_TIMEOUT * 1000),
+            "statement_timeout": int(STATEMENT_TIMEOUT * 1000),
+            "idle_in_transaction_session_timeout": int(STATEMENT_TIMEOUT * 1000),
+        }
+        self._begin = "BEGIN ISOLATION LEVEL READ COMMITTED" + "".join(
+            f"; SET LOCAL {name} = {value}" for name, value in self.limits.items()
+        )
+        self.asking = threading.local()
+        self.failed_at, self.failure = float("-inf"), ""
+        super().__init__(*args, **kwargs)
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """Lend this thread a connection. New ones are made one at a time; those who waited while one could not be made
+        share its failure, else the last of them would wait for as many time-outs as there are threads."""
+        self.asking.since = time.monotonic()
+        return bool(super().connect(reuse_if_open))
+
+    def begin(self, isolation_level: Any = None) -> None:
+        """Begin with limits that end with the transaction, in one round trip: PgBouncer lends us a connection for just
+        as long. READ COMMITTED, whatever the server's default is: every statement sees what is committed by then."""
+        self.execute_sql(self._begin)
+
+    def _is_closed(self, connection: Any) -> bool:
+        """Probe a connection before it is lent. If one is dead, so may all be that lay idle beside it: none is probed,
+        a time-out each."""
+        dead = bool(super()._is_closed(connection))
+        if dead:
+            self.close_idle()
+        return dead
+
+
+def means_away(exc: BaseException) -> bool:
+    """Whether this error, which is no OperationalError, says that the database cannot be had just now."""
+    driver_error = getattr(exc, "orig", None)
+    return isinstance(exc, MaxConnectionsExceeded) or getattr(driver_error, "sqlstate", None) in PERISHED
 
 
 def locks_rows(database: Any) -> bool:
@@ -80,6 +192,9 @@ def identity_column(database: Any) -> str:
 
 
 def lock_schema(database: Any) -> None:
-    """Keep other processes from changing the schema until this transaction ends."""
+    """Keep other processes from changing the schema until this transaction ends. Waits for as long as another is at
+    it; and a change may take as long as it takes."""
     if locks_rows(database):  # SQLite: the transaction itself does
+        database.execute_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         database.execute_sql("SELECT pg_advisory_xact_lock(4077001)")
+        database.execute_sql(f"SET LOCAL lock_timeout = {int(BUSY_TIMEOUT * 1000)}")

@@ -4,13 +4,15 @@ APScheduler's own stores keep a second copy of what is due: a job more than a se
 one store fire twice, and a job that was submitted when the process died is lost. So this job store *is* the rows.
 """
 
+import re
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.triggers.date import DateTrigger
-from peewee import PeeweeException, fn
+from peewee import fn
 
 from storage.database import Row, database, execute, first, insert, rows, session
 from storage.dialect import skip_locked
@@ -69,8 +71,8 @@ class FollowUpJobStore(BaseJobStore):  # type: ignore[misc]  # APScheduler 3 has
     """Shows the follow-up rows to an APScheduler 3 scheduler.
 
     `work` is called, in the scheduler's executor, when at least one row is due by `clock`; it handles all of them. The
-    store leases nothing: that work is database writes only, claimed in its own transaction. `look_every`: with rows that
-    are due this long after they are inserted, looking this often finds every one before it is due.
+    store leases nothing: that work is database writes only, claimed in its own transaction. `look_every`: with rows
+    that are due this long after they are inserted, looking this often finds every one before it is due.
     """
 
     def __init__(
@@ -83,21 +85,24 @@ class FollowUpJobStore(BaseJobStore):  # type: ignore[misc]  # APScheduler 3 has
         self._look_every = min(look_every, LOOK_AT_LEAST_EVERY)
         self._work = work
         self._clock = clock
-        self._running = False
+        self._running = threading.Lock()
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
         with session():
             due_at = next_due()
-        if self._running or due_at is None or due_at > self._clock():
+        if self._running.locked() or due_at is None or due_at > self._clock():
             return []
-        self._running = True
         return [self._job("follow-ups", self._run, now)]
 
     def _run(self) -> None:
+        """Do the work, unless it is being done here. It counts as running from here on, and not from when it is handed
+        out: what the executor refuses would run for ever."""
+        if not self._running.acquire(blocking=False):
+            return
         try:
             self._work()
         finally:
-            self._running = False
+            self._running.release()
 
     def get_next_run_time(self) -> datetime | None:
         """Say when to look again. Never raises: an exception here ends the scheduler's thread, and nobody notices."""
@@ -105,7 +110,7 @@ class FollowUpJobStore(BaseJobStore):  # type: ignore[misc]  # APScheduler 3 has
         try:
             with session():
                 due_at = next_due()
-        except PeeweeException:
+        except Exception:  # the pool's own among them, which is no PeeweeException
             due_at = None
         wait = self._look_every if due_at is None else due_at - self._clock()
         return real_now + max(min(wait, self._look_every), LOOK_AT_MOST_EVERY)
@@ -116,11 +121,11 @@ class FollowUpJobStore(BaseJobStore):  # type: ignore[misc]  # APScheduler 3 has
         return [self._of(row) for row in waiting]
 
     def lookup_job(self, job_id: str) -> Job | None:
-        number = job_id.removeprefix("follow-up-")
-        if not number.isdigit():
+        number = re.fullmatch("follow-up-([0-9]{1,18})", job_id)
+        if number is None:
             return None
         with session():
-            row = first(FollowUp.select().where(FollowUp.due_at.is_null(False) & (FollowUp.id == int(number))))
+            row = first(FollowUp.select().where(FollowUp.due_at.is_null(False) & (FollowUp.id == int(number[1]))))
         return None if row is None else self._of(row)
 
     def _of(self, row: Row) -> Job:
@@ -138,7 +143,7 @@ class FollowUpJobStore(BaseJobStore):  # type: ignore[misc]  # APScheduler 3 has
             executor="default",
             misfire_grace_time=None,  # after days of downtime each follow-up still fires ...
             coalesce=True,  # ... once
-            max_instances=1,
+            max_instances=2,  # the executor counts one as running a little longer than it runs
             next_run_time=run_at,
         )
         job._jobstore_alias = self._alias

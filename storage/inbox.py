@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from storage import lanes
 from storage.database import Row, execute, first
 from storage.tables import InboxMessage, utc_text
 
@@ -26,7 +27,13 @@ class NewMessage:
 
 
 def add(messages: Sequence[NewMessage]) -> set[str]:
-    """Insert those that are new, in one statement; return their incident ids. The others are redeliveries."""
+    """Insert those that are new, in one statement, and wake their lanes; return their incident ids. The others are
+    redeliveries.
+
+    The lanes come first: it locks them, so that on PostgreSQL two who insert the same messages in another order do not
+    wait for each other in a circle, and within a lane the numbers are given in the order of commit.
+    """
+    lanes.wake({message.lane: message.received_at for message in messages})
     marks = ", ".join(f"({', '.join('?' * 8)}, 'new', 0)" for _ in messages)
     inserted = execute(
         f"INSERT INTO inbox ({COLUMNS}) VALUES {marks} "

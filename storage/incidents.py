@@ -24,9 +24,9 @@ def many(incident_ids: Sequence[str]) -> list[Row]:
     return rows(Incident.select().where(Incident.id.in_(list(incident_ids))))
 
 
-def by_ticket(ticket_id: str) -> Row | None:
-    """Find an incident by its ticket id, without regard to case."""
-    return first(Incident.select().where(fn.LOWER(Incident.ticket_id) == ticket_id.lower()))
+def by_ticket(ticket_id: str) -> list[Row]:
+    """Find the incidents that have this ticket id, without regard to case: a desk's ids may differ in nothing else."""
+    return rows(Incident.select().where(fn.LOWER(Incident.ticket_id) == ticket_id.lower()))
 
 
 def newest(limit: int, status: str | None = None, before: datetime | None = None) -> list[Row]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import lanes
-from storage.database import insert
+from storage.database import insert, update
 from storage.tables import Job
 
 
@@ -18,4 +18,4 @@ def add(kind: str, subject: str, payload: Mapping[str, Any], due_at: datetime, n
 
 
 def done(row_id: int) -> None:
-    Job.update(state="done", due_at=None, error=None).where(Job.id == row_id).execute()
+    update(Job, row_id, {"state": "done", "due_at": None, "error": None})

@@ -1,15 +1,21 @@
 """Lanes: work that must be done in order, leased to one worker at a time.
 
 A lane's key begins with the queue that its work lies in: `in/…` (inbox), `out/…` (notifications), `job/…` (jobs).
+
+PostgreSQL locks row by row, until the end of the transaction. So that nobody waits in a circle, every transaction locks
+in this order: the lanes `in/…`, then `job/…`; a follow-up; its incident; the lanes `out/…`; among lanes by their key.
+A row of a queue is locked by whoever has its lane, or last of all.
+
 The SQL is written by hand: these statements run several times for every message.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from storage import tables
-from storage.database import Row, execute, first
+from storage.database import Row, database, execute, find, update
+from storage.dialect import skip_locked
 from storage.tables import from_utc_text, utc_text
 
 QUEUES: Mapping[str, type[Any]] = {
@@ -69,14 +75,21 @@ def fence(key: str, owner: str, now: datetime, until: datetime) -> bool:
 
 
 def renew(owners: Iterable[str], now: datetime, until: datetime) -> int:
-    """Renew all leases of these owners that have not ended; return how many."""
+    """Renew all leases of these owners that have not ended; return how many. A lane whose row is locked is passed over:
+    its own work is just renewing it (`fence`), or somebody wakes it, and the next sign of life comes before the end."""
     names = list(owners)
-    marks = ", ".join("?" for _ in names)
-    renewed = execute(
-        f"UPDATE lanes SET lease_until = ? WHERE owner IN ({marks}) AND lease_until > ?",
-        (utc_text(until), *names, utc_text(now)),
+    held = execute(
+        f"SELECT key FROM lanes WHERE owner IN ({_marks(names)}) AND lease_until > ?" + skip_locked(database),
+        (*names, utc_text(now)),
     )
-    return int(renewed.rowcount)
+    keys = [key for (key,) in held.fetchall()]
+    if keys:
+        execute(f"UPDATE lanes SET lease_until = ? WHERE key IN ({_marks(keys)})", (utc_text(until), *keys))
+    return len(keys)
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def release(key: str, owner: str, due_at: datetime | None) -> None:
@@ -96,9 +109,7 @@ def head(key: str) -> Row | None:
     A statement of its own, after the lane's row was locked: as a subquery of the hand-back it could miss a row that
     is being inserted just then (PostgreSQL, READ COMMITTED).
     """
-    queue = queue_of(key)
-    waiting = queue.select().where((queue.lane == key) & queue.due_at.is_null(False)).order_by(queue.id).limit(1)
-    return first(waiting)
+    return find(queue_of(key), "lane = ? AND due_at IS NOT NULL ORDER BY id", [key])
 
 
 def wake_forgotten(limit: int) -> int:
@@ -125,10 +136,9 @@ DEAD: Mapping[type[Any], Mapping[str, str]] = {
 
 def put_off(queue: type[Any], row_id: int, attempts: int, due_at: datetime, error: str) -> None:
     """Try this piece of work again at `due_at`."""
-    queue.update(due_at=due_at, attempts=attempts, error=error).where(queue.id == row_id).execute()
+    update(queue, row_id, {"due_at": due_at, "attempts": attempts, "error": error})
 
 
 def bury(queue: type[Any], row_id: int, attempts: int, error: str) -> None:
     """Put this piece of work aside as dead: it stays, is listed, and can be retried by a person."""
-    changes = {"due_at": None, "attempts": attempts, "error": error, **DEAD[queue]}
-    queue.update(changes).where(queue.id == row_id).execute()
+    update(queue, row_id, {"due_at": None, "attempts": attempts, "error": error, **DEAD[queue]})

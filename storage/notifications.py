@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import lanes
-from storage.database import Row, insert, rows
+from storage.database import Row, insert, rows, update
 from storage.tables import Notification
 
 
@@ -17,33 +17,34 @@ def owe(owed: Sequence[Mapping[str, Any]]) -> None:
     lanes.wake({row["lane"]: row["due_at"] for row in owed})
 
 
-def mark_sending(row_id: int, settles_at: datetime) -> None:
+def mark_sending(row: Row, settles_at: datetime) -> None:
     """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown."""
-    changes = {"status": "sending", "due_at": settles_at, "attempts": Notification.attempts + 1, "error": None}
-    Notification.update(changes).where(Notification.id == row_id).execute()
+    _change(row, status="sending", due_at=settles_at, attempts=row["attempts"] + 1, error=None)
 
 
-def mark_sent(row_id: int, status: str, provider_id: str, at: datetime) -> None:
+def mark_sent(row: Row, status: str, provider_id: str, at: datetime) -> None:
     """`status`: sent, or simulated where no provider is configured."""
-    changes = {"status": status, "due_at": None, "provider_id": provider_id, "sent_at": at, "error": None}
-    Notification.update(changes).where(Notification.id == row_id).execute()
+    _change(row, status=status, due_at=None, provider_id=provider_id, sent_at=at, error=None)
 
 
-def mark_pending(row_id: int, due_at: datetime, error: str | None, repeats: int = 0) -> None:
+def mark_pending(row: Row, due_at: datetime, error: str | None, repeats: int = 0) -> None:
     """Send it (again) at `due_at`; `repeats` counts how often that is done blindly, after an unknown outcome."""
-    changes = {"status": "pending", "due_at": due_at, "error": error, "repeats": Notification.repeats + repeats}
-    Notification.update(changes).where(Notification.id == row_id).execute()
+    _change(row, status="pending", due_at=due_at, error=error, repeats=row["repeats"] + repeats)
 
 
-def mark_uncertain(row_id: int, due_at: datetime | None, error: str, attempts: int = 0) -> None:
+def mark_uncertain(row: Row, due_at: datetime | None, error: str, attempts: int = 0) -> None:
     """Its outcome is unknown; look at `due_at`, or (None) leave it to a person. `attempts` counts a look in vain."""
-    changes = {"status": "uncertain", "due_at": due_at, "error": error, "attempts": Notification.attempts + attempts}
-    Notification.update(changes).where(Notification.id == row_id).execute()
+    _change(row, status="uncertain", due_at=due_at, error=error, attempts=row["attempts"] + attempts)
 
 
-def mark_failed(row_id: int, error: str) -> None:
-    changes = {"status": "failed", "due_at": None, "error": error}
-    Notification.update(changes).where(Notification.id == row_id).execute()
+def mark_failed(row: Row, error: str) -> None:
+    _change(row, status="failed", due_at=None, error=error)
+
+
+def _change(row: Row, **changes: Any) -> None:
+    """Change a notification whose lane is ours, in the database and in the row that we read of it."""
+    update(Notification, row["id"], changes)
+    row.update(changes)
 
 
 def cancel_reminders(incident_id: str) -> int:

@@ -1,15 +1,17 @@
 """What the tests share."""
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
-from bot import telemetry
+from bot import lanes, telemetry
 from storage import database
 from storage.migrate import migrate
+from tests import postgres
 from tests.fakes import TestClock
 
 
@@ -18,6 +20,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
     """Each test runs in an empty folder, with none of the settings of whoever runs it, and undoes its logging."""
     for name in ("DATABASE_URL", "HOST", "PORT", "SMTP_HOST", "GEMINI_API_KEY", "TICKET_API_URL"):
         monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("PG")]:  # libpq's own
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     yield
     structlog.reset_defaults()
@@ -25,16 +29,43 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
     logging.getLogger().handlers.clear()
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/incidents.db"
+@pytest.fixture(autouse=True)
+def _quick_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lookout of a process ends at its next look: a test should not wait for that."""
+    monkeypatch.setattr(lanes, "LOOK_EVERY", 0.02)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """The server that the tests on PostgreSQL share; started when the first of them begins."""
+    with postgres.server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The kind of database. A test about one of them says so: `@ON_SQLITE`, `@ON_POSTGRESQL` of tests/postgres.py."""
+    return str(request.param)
 
 
 @pytest.fixture
-def db(database_url: str) -> Iterator[str]:
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of its own for this test: empty, but for a test that asks for `db`."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path}/incidents.db"
+        return
+    server: postgres.Server = request.getfixturevalue("postgresql")
+    name = server.create(migrated="db" in request.fixturenames)
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def db(backend: str, database_url: str) -> Iterator[str]:
     """A database of its own with the schema of today; gives its URL."""
     database.connect(database_url)
-    migrate()
+    if backend == "sqlite":
+        migrate()
     yield database_url
     database.disconnect()
 

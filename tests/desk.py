@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class LocalDesk:
         self._plans: list[Misbehaviour] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
+        self._server = _Server(("127.0.0.1", 0), _handler_for(self))
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}/tickets"
@@ -111,6 +112,15 @@ class LocalDesk:
     def wait(self, seconds: float) -> None:
         """Wait, but no longer than the desk is open."""
         self._closing.wait(seconds)
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Callers are killed in some tests; their broken connections are no news."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler_for(desk: LocalDesk) -> type[BaseHTTPRequestHandler]:

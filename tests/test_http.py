@@ -21,6 +21,7 @@ from bot.model import Category, Classification
 from bot.settings import Settings
 from storage import database, dialect
 from tests.fakes import RecordingSender
+from tests.postgres import ON_SQLITE
 
 NEW = {
     "customer_id": "C-1042",
@@ -315,6 +316,7 @@ def test_two_host_headers_are_refused(served: Served) -> None:
     connection.close()
 
 
+@ON_SQLITE
 def test_a_locked_database_is_said_and_nothing_is_half_done(served: Served, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "incidents.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

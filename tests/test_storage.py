@@ -13,6 +13,7 @@ from storage.database import Turnstile
 from storage.migrate import migrate, pending
 from storage.tables import from_utc_text, utc_text
 from tests.fakes import NOON
+from tests.postgres import ON_SQLITE
 
 
 def values(**changes: object) -> dict[str, object]:
@@ -130,6 +131,7 @@ def test_time_as_text_sorts_as_time_does(microsecond: int) -> None:
     assert utc_text(moment) < utc_text(moment + timedelta(microseconds=1))
 
 
+@ON_SQLITE
 def test_a_person_can_read_the_file_with_the_sqlite_shell(db: str, tmp_path: Path) -> None:
     with database.transaction():
         incidents.open(values())
@@ -139,6 +141,7 @@ def test_a_person_can_read_the_file_with_the_sqlite_shell(db: str, tmp_path: Pat
     assert row == ("TKT-1", "duplicate_payment", "open", "2026-11-22T12:00:00.000000Z")
 
 
+@ON_SQLITE
 def test_what_is_acknowledged_survives_a_power_cut(db: str) -> None:
     with database.session():
         assert database.execute("PRAGMA synchronous").fetchone() == (2,)

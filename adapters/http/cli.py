@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from adapters.http.settings import HttpSettings
 from bot.errors import FirstlineError
@@ -26,14 +26,20 @@ def send(
     import requests
 
     settings = HttpSettings.read()
-    url = f"http://{settings.host}:{settings.port}/api/incidents"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}/api/incidents"
     body = {"customer_id": customer, "message": text, "channel": "email", "email": email}
     try:
-        answer = requests.post(url, json=body, timeout=settings.response_wait.total_seconds() + MARGIN)
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy can reach this machine's loopback
+            answer = session.post(url, json=body, timeout=settings.response_wait.total_seconds() + MARGIN)
+            said = answer.json()
+            if not answer.ok:
+                raise FirstlineError(said["detail"])
+    except requests.JSONDecodeError:
+        raise FirstlineError(f"What answers at {url} is not Firstline. Set PORT as it is set for the bot") from None
     except requests.RequestException:
         raise FirstlineError(f"Nobody answers at {url}. Start the bot first: bot run") from None
-    if not answer.ok:
-        raise FirstlineError(answer.json()["detail"])
-    out = Console(highlight=False)
-    for name, value in answer.json().items():
-        out.print(f"[bold]{name:>16}[/]  {escape(str(value))}")
+    out = Console(highlight=False, markup=False, emoji=False)
+    for name, value in said.items():
+        out.print(Text.assemble((f"{name:>16}", "bold"), f"  {value}"))

@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.http.problems import problem
+from adapters.http.problems import problem, too_large
 from adapters.http.settings import LOOPBACK
 
 
@@ -31,7 +31,7 @@ class Guard:
             return problem(421, "Firstline answers only requests to 127.0.0.1 or localhost.")
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self._max_body:
-            return problem(413, f"The body is larger than {self._max_body} bytes.")
+            return too_large(self._max_body)
         return None
 
 

@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import json
-import uuid
-from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -12,7 +10,8 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.http.problems import invalid, problem
+from adapters.http.bridge import Bridge
+from adapters.http.problems import invalid, problem, too_large
 from bot.errors import NotCommitted
 from bot.model import Accepted, Address, InboundMessage, tidy
 from bot.ports import Answers, Intake
@@ -112,33 +111,39 @@ class NewIncident(BaseModel):
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
 class PostIncident:
     """The endpoint. `response_wait`: how long to wait for the incident, in seconds, before answering 202."""
 
-    intake: Intake
-    answers: Answers
-    response_wait: float
+    def __init__(self, intake: Intake, answers: Answers, response_wait: float, max_body: int) -> None:
+        self._intake = intake
+        self._answers = answers
+        self._response_wait = response_wait
+        self._max_body = max_body
+        self._bridge: Bridge | None = None
 
     async def __call__(self, request: Request) -> Response:
+        if self._bridge is None:
+            self._bridge = Bridge()
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             return problem(415, "Send JSON, with Content-Type: application/json.")
         key = request.headers.get("idempotency-key")
         if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
             return problem(400, f"Idempotency-Key: 1 to {LONGEST_KEY} printable characters.")
-        body = await request.body()
+        body = await read(request, self._max_body)
+        if body is None:
+            return too_large(self._max_body)
         try:
             new = NewIncident.model_validate_json(body)
         except ValidationError as exc:
             return invalid(exc)
-        return await self._accept(_message(new, key, body), wants_receipt_only(request))
+        return await self._accept(_message(new, key, body), wants_receipt_only(request), self._bridge)
 
-    async def _accept(self, message: InboundMessage, receipt_only: bool) -> Response:
-        submission = self.intake.submit(message)
-        answer = None if receipt_only else self.answers.expect(submission.incident_id)
+    async def _accept(self, message: InboundMessage, receipt_only: bool, bridge: Bridge) -> Response:
+        submission = self._intake.submit(message)
+        answer = None if receipt_only else self._answers.expect(submission.incident_id)
         try:
-            accepted = await asyncio.wrap_future(submission.committed)
+            accepted = await bridge.result(submission.committed)
         except NotCommitted as exc:
             return problem(503, str(exc))
         if accepted.duplicate and accepted.fingerprint != message.fingerprint:
@@ -146,12 +151,24 @@ class PostIncident:
         if answer is None:
             return received(accepted, {"Preference-Applied": "respond-async"})
         if accepted.duplicate:
-            answer = self.answers.expect(accepted.incident_id)
+            answer.cancel()
+            answer = self._answers.expect(accepted.incident_id)
         try:
-            outcome = await asyncio.wait_for(asyncio.wrap_future(answer), self.response_wait)
+            outcome = await asyncio.wait_for(bridge.result(answer), self._response_wait)
         except TimeoutError:
             return received(accepted)
         return JSONResponse(dict(outcome), 201, {"Location": location(accepted.incident_id)})
+
+
+async def read(request: Request, largest: int) -> bytes | None:
+    """Read the body; None if it turns out larger than so many bytes."""
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > largest:
+            return None
+    return b"".join(parts)
 
 
 def wants_receipt_only(request: Request) -> bool:
@@ -174,11 +191,10 @@ def location(incident_id: str) -> str:
 
 
 def _message(new: NewIncident, key: str | None, body: bytes) -> InboundMessage:
-    external_id = f"{CALLER}:{key if key is not None else uuid.uuid4()}"
     return InboundMessage(
         channel="web",
-        external_id=external_id,
-        lane=f"web/{external_id}",
+        external_id="" if key is None else f"{CALLER}:{key}",
+        lane="",
         customer_id=new.customer_id,
         text=new.message,
         answer_on=new.channel,

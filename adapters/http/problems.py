@@ -32,6 +32,10 @@ def problem(status: int, detail: str, errors: Sequence[dict[str, str]] = ()) -> 
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 
+def too_large(largest: int) -> Response:
+    return problem(413, f"The body is larger than {largest} bytes.")
+
+
 def invalid(exc: ValidationError | RequestValidationError) -> Response:
     """Say which fields cannot be used. What was sent is not repeated: it may be private."""
     found = exc.errors()
