@@ -17,7 +17,7 @@ from peewee import DatabaseError, ImproperlyConfigured, InterfaceError, Operatio
 
 import adapters
 from adapters.dispatch import Nobody, Threads
-from bot import telemetry
+from bot import measure, telemetry
 from bot.answers import Answers
 from bot.breaker import Breaker
 from bot.classify import Guarded, Ladder
@@ -212,6 +212,7 @@ def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], 
     open_database(settings, migrating=len(parts) > 1)
     firstline = Firstline(settings, World.from_environment(settings), works="worker" in parts)
     with ExitStack() as started:
+        started.callback(measure.start_tracing(settings.otel_exporter_otlp_endpoint))
         started.callback(database.disconnect)
         for sender in firstline.world.senders:
             started.callback(sender.close)
@@ -244,7 +245,8 @@ def web_application(firstline: Firstline, settings: Any) -> Any:
     """Join the web application to the core. `settings`: HttpSettings."""
     from adapters.http.api import Core, create
 
-    core = Core(firstline.intake, firstline.answers, firstline.views, firstline.commands, UNAVAILABLE)
+    metrics = measure.page(lambda: firstline.views.standing(firstline.world.clock()))
+    core = Core(firstline.intake, firstline.answers, firstline.views, firstline.commands, UNAVAILABLE, metrics)
     return create(core, settings)
 
 

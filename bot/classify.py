@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from bot import measure
 from bot.breaker import Breaker
 from bot.deadline import DeadlinePassed, within
 from bot.errors import ClassificationFailed
@@ -48,6 +49,7 @@ class Ladder:
             try:
                 return rung(text)
             except ClassificationFailed as exc:
+                measure.failures.labels("classifier").inc()
                 log.warning("classifier.failed", reason=str(exc))
             except Exception as exc:  # a mistake of ours must not keep the incident from being opened
                 log.error("classifier.failed", exc_info=exc)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from bot import outbox, wording
+from bot import measure, outbox, wording
 from bot.model import Address, Incident, Notice
 from bot.ports import Clock, Dispatcher
 from storage import database, follow_ups, incidents, notifications
@@ -38,6 +38,7 @@ class FollowUps:
                 return 0
             log.info("follow_up.claimed", number=len(claimed))
             lanes = self._settle(claimed, now)
+        measure.reminders.inc(len(lanes))
         log.info("reminder.stored", number=len(lanes), follow_ups=len(claimed))
         for lane in lanes:
             self.dispatcher.wake(lane)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 from peewee import OperationalError
 
-from bot import ports
+from bot import measure, ports
 from bot.errors import NotCommitted
 from bot.ids import new_id
 from bot.masking import mask
@@ -101,6 +101,7 @@ class Intake(ports.Intake):
     def _announce(self, batch: list[Submission], receipts: list[Accepted]) -> None:
         for submission, receipt in zip(batch, receipts, strict=True):
             channel, incident_id = submission.row.channel, receipt.incident_id
+            measure.messages.labels(channel, str(receipt.duplicate).lower()).inc()
             log.info("message.accepted", channel=channel, incident_id=incident_id, duplicate=receipt.duplicate)
             if submission.committed.set_running_or_notify_cancel():  # else nobody waits any more
                 submission.committed.set_result(receipt)

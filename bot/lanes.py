@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from bot import measure
 from bot.breaker import CircuitOpen
 from bot.errors import LeaseLost, TryLater, Undeliverable
 from bot.ports import Clock, Dispatcher
@@ -148,6 +149,7 @@ class Lanes:
         attempts = lease.row["attempts"] + tried
         dead = attempts >= self._attempts or isinstance(exc, Undeliverable)
         wait = max(backoff(max(attempts, 1)), asked_to_wait(exc))
+        measure.failures.labels("dead" if dead else "work").inc()
         log.error("work.dead" if dead else "work.failed", lane=lease.lane, attempts=attempts, exc_info=exc)
         queue, row_id, error = lanes.queue_of(lease.lane), lease.row["id"], describe(exc)
         try:

@@ -12,9 +12,11 @@ from typing import Any
 
 import structlog
 
+from bot import measure
 from bot.deadline import DeadlinePassed, within
 from bot.errors import CannotTell, TryLater, Uncertain, Undeliverable
 from bot.lanes import Lease, asked_to_wait, backoff, describe
+from bot.measure import step
 from bot.model import Address, Notice, Sent
 from bot.ports import Sender
 from storage import notifications
@@ -71,9 +73,14 @@ class Outbox:
     def _send(self, lease: Lease, sender: Sender) -> None:
         row, to, notice = _read(lease)
         with lease.fenced() as now:
-            notifications.mark_sending(row, now + timedelta(seconds=sender.deadline + 2 * MARGIN))
+            begun = notifications.mark_sending(row, now + timedelta(seconds=sender.deadline + 2 * MARGIN))
+        if not begun:
+            with lease.finishing():
+                log.info("notification.cancelled", **_names(row))
+            return
         try:
-            sent = within(sender.deadline + MARGIN, lambda: sender.send(to, notice))
+            with step("send"):
+                sent = within(sender.deadline + MARGIN, lambda: sender.send(to, notice))
         except TryLater as exc:
             self._later(lease, exc)
         except Undeliverable as exc:
@@ -89,6 +96,7 @@ class Outbox:
         status = "simulated" if sender.simulated else "sent"
         with lease.finishing() as now:
             notifications.mark_sent(row, status, sent.provider_id, now)
+        count(row, status)
         log.info("notification.sent", status=status, attempts=row["attempts"], **_names(row))
 
     def _later(self, lease: Lease, exc: TryLater) -> None:
@@ -100,12 +108,14 @@ class Outbox:
         wait = max(backoff(attempts), asked_to_wait(exc))
         with lease.finishing() as now:
             notifications.mark_pending(row, now + wait, describe(exc))
+        count(row, "put_off")
         log.warning("notification.put_off", attempts=attempts, seconds=round(wait.total_seconds()), **_names(row))
 
     def _give_up(self, lease: Lease, reason: str) -> None:
         row = lease.row
         with lease.finishing():
             notifications.mark_failed(row, reason)
+        count(row, "failed")
         log.error("notification.failed", reason=reason, **_names(row))
 
     def _uncertain(self, lease: Lease, exc: Exception) -> None:
@@ -113,6 +123,7 @@ class Outbox:
         with lease.finishing() as now:
             notifications.mark_uncertain(row, now + LOOK_AFTER, describe(exc))
         unexpected = None if isinstance(exc, Uncertain | DeadlinePassed) else exc
+        count(row, "uncertain")
         log.warning("notification.uncertain", reason=describe(exc), exc_info=unexpected, **_names(row))
 
     def _look(self, lease: Lease, sender: Sender) -> None:
@@ -154,6 +165,10 @@ class Outbox:
 def _read(lease: Lease) -> tuple[dict[str, Any], Address, Notice]:
     row = lease.row
     return row, Address(row["channel"], row["recipient"]), Notice.from_json(row["notice"])
+
+
+def count(row: Mapping[str, Any], outcome: str) -> None:
+    measure.notifications.labels(row["channel"], row["kind"], outcome).inc()
 
 
 def _names(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from typing import Any
 
 import structlog
 
-from bot import outbox, wording
+from bot import measure, outbox, wording
 from bot.answers import Answers
 from bot.breaker import Breaker
 from bot.deadline import within
 from bot.lanes import Lease, describe
+from bot.measure import step
 from bot.model import Classification, InboundMessage, Incident
 from bot.ports import Classifier, Dispatcher, TicketDesk
 from storage import follow_ups, inbox, incidents, jobs
@@ -51,14 +52,17 @@ class Pipeline:
     def handle(self, lease: Lease) -> None:
         """Take the message at the head of an inbound lane all the way."""
         incident_id, message = self.receive(lease)
-        classification = self.classify(incident_id, message)
-        ticket = self.create_ticket(incident_id, message, classification)
-        with lease.finishing() as now:
+        with step("classify"):
+            classification = self.classify(incident_id, message)
+        with step("create_ticket"):
+            ticket = self.create_ticket(incident_id, message, classification)
+        with step("store"), lease.finishing() as now:
             incident = self.store(incident_id, message, classification, ticket, now)
             lanes = self.notify(incident, message, now)
             self.schedule(incident, now)
             outcome = self.finish(lease, incident, message)
         log.info("incident.opened", incident_id=incident.id, ticket_id=incident.ticket_id, category=incident.category)
+        measure.incidents.labels(incident.category, classification.classified_by).inc()
         self.answers.fulfil(incident.id, outcome)
         for lane in lanes:
             self.dispatcher.wake(lane)
@@ -100,6 +104,7 @@ class Pipeline:
             )
             return opened or None
         except Exception as exc:  # whatever it is, the incident is opened
+            measure.failures.labels("desk").inc()
             log.warning("desk.failed", incident_id=incident_id, reason=describe(exc))
             return None
 

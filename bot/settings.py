@@ -90,6 +90,9 @@ class Settings(FromEnvironment):
         ge=timedelta(milliseconds=100),
         description="How long a worker keeps a lane without a sign of life; then another goes on.",
     )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None, description="Collector to send spans to (OTLP over HTTP); needs the extra `tracing`."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from bot.errors import NotFound
@@ -44,6 +45,11 @@ class Views:
         figures["mean_confidence"] = None if mean is None else round(mean, 3)
         figures["median_seconds_to_resolve"] = statistics.median(times) if times else None
         return figures
+
+    def standing(self, now: datetime) -> dict[str, float]:
+        """What is waiting, due or dead right now, by name, for the metrics page."""
+        with database.session():
+            return stats.standing(now)
 
     def dead(self, limit: int = 100) -> list[Dead]:
         """List what was given up and waits for a person."""

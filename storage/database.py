@@ -127,12 +127,13 @@ def find(table: Any, condition: str, values: Sequence[Any]) -> Row | None:
     return {name: convert(value) for (name, convert), value in zip(fields, found, strict=True)}
 
 
-def update(table: Any, row_id: int, changes: Mapping[str, Any]) -> None:
-    """Change these columns of a row."""
+def update(table: Any, row_id: int, changes: Mapping[str, Any], condition: str = "") -> bool:
+    """Change these columns of a row, if the condition (`AND …`, written by hand) holds; say whether it did."""
     fields = table._meta.fields
     places = ", ".join(f"{fields[name].column_name} = ?" for name in changes)
     values = [fields[name].db_value(value) for name, value in changes.items()]
-    execute(f"UPDATE {table._meta.table_name} SET {places} WHERE id = ?", [*values, row_id])
+    changed = execute(f"UPDATE {table._meta.table_name} SET {places} WHERE id = ? {condition}", [*values, row_id])
+    return bool(changed.rowcount)
 
 
 def insert(table: Any, values: Sequence[Mapping[str, Any]], unless: str = "") -> int:

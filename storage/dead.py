@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import lanes
-from storage.database import Row, first, rows
+from storage.database import Row, first, rows, update
 from storage.tables import InboxMessage, Job, Notification
 
 NAMES: dict[str, type[Any]] = {"message": InboxMessage, "notification": Notification, "job": Job}
@@ -45,7 +45,8 @@ def retry(name: str, now: datetime) -> str | None:
         return None
     queue = NAMES[name.partition("-")[0]]
     changes = {"due_at": now, "attempts": 0, ("status" if queue is Notification else "state"): _waiting(queue)}
-    queue.update(changes).where(queue.id == row["id"]).execute()
+    if not update(queue, row["id"], changes, "AND due_at IS NULL"):  # somebody else was quicker
+        return None
     lanes.wake({row["lane"]: now})
     return str(row["lane"])
 

@@ -17,9 +17,14 @@ def owe(owed: Sequence[Mapping[str, Any]]) -> None:
     lanes.wake({row["lane"]: row["due_at"] for row in owed})
 
 
-def mark_sending(row: Row, settles_at: datetime) -> None:
-    """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown."""
-    _change(row, status="sending", due_at=settles_at, attempts=row["attempts"] + 1, error=None)
+def mark_sending(row: Row, settles_at: datetime) -> bool:
+    """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown. False: it is pending no more,
+    for whoever resolves an incident cancels its reminders without waiting for their lane."""
+    changes = {"status": "sending", "due_at": settles_at, "attempts": row["attempts"] + 1, "error": None}
+    if not update(Notification, row["id"], changes, "AND status = 'pending'"):
+        return False
+    row.update(changes)
+    return True
 
 
 def mark_sent(row: Row, status: str, provider_id: str, at: datetime) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from peewee import fn
 
-from storage.tables import FollowUp, InboxMessage, Incident, Notification
+from storage.tables import FollowUp, InboxMessage, Incident, Job, Lane, Notification
 
 
 def _count_by(table: Any, column: Any) -> dict[str, int]:
@@ -26,6 +26,21 @@ def counts() -> dict[str, Any]:
         "dead_messages": InboxMessage.select().where(InboxMessage.state == "dead").count(),
         "reminders_due": FollowUp.select().where(FollowUp.due_at.is_null(False)).count(),
         "reminders_sent": Incident.select().where(Incident.reminder_sent == True).count(),  # noqa: E712
+    }
+
+
+def standing(now: datetime) -> dict[str, float]:
+    """What is waiting, due or dead right now; the age of the oldest due work in seconds."""
+    given_up = Notification.status.in_(["failed", "uncertain"]) & Notification.due_at.is_null()
+    oldest = Lane.select(fn.MIN(Lane.due_at)).scalar()
+    return {
+        "messages_waiting": InboxMessage.select().where(InboxMessage.due_at.is_null(False)).count(),
+        "messages_dead": InboxMessage.select().where(InboxMessage.state == "dead").count(),
+        "notifications_waiting": Notification.select().where(Notification.due_at.is_null(False)).count(),
+        "notifications_given_up": Notification.select().where(given_up).count(),
+        "jobs_waiting": Job.select().where(Job.due_at.is_null(False)).count(),
+        "follow_ups_waiting": FollowUp.select().where(FollowUp.due_at.is_null(False)).count(),
+        "oldest_work_seconds": 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()),
     }
 
 

@@ -282,13 +282,17 @@ def test_many_workers_of_two_processes_do_everything_once_and_in_order(db: str, 
 
     processes = [working(clock, handle) for _ in range(2)]
     pools = [Threads(process.run, workers=4) for process in processes]
+    look_outs: list[threading.Thread] = []
     for process, pool in zip(processes, pools, strict=True):
         pool.start()
-        threading.Thread(target=process.look_out, args=(pool,), daemon=True).start()
+        look_outs.append(threading.Thread(target=process.look_out, args=(pool,)))
+        look_outs[-1].start()
     assert everything.wait(20)
     for process, pool in zip(processes, pools, strict=True):
         process.stop()
         assert pool.stop(5)
+    for look_out in look_outs:
+        look_out.join(5)
     assert done == {lane: list(range(20)) for lane in "abcdef"}
 
 

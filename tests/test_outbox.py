@@ -1,7 +1,7 @@
 """The outbox: a text is sent once, or it is known why not."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -113,6 +113,19 @@ def test_no_sender_for_a_channel_is_said_and_does_not_block(db: str, clock: Test
     row = post.run()
     assert row["status"] == "failed"
     assert "no sender for the channel email" in row["error"]
+
+
+def test_what_is_cancelled_just_before_it_is_sent_is_not_sent(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolving cancels a pending reminder without waiting for its lane, also after a worker has read it."""
+    begin = notifications.mark_sending
+
+    def cancelled_meanwhile(row: dict[str, Any], settles_at: datetime) -> bool:
+        database.execute("UPDATE notifications SET status = 'cancelled', due_at = NULL")
+        return begin(row, settles_at)
+
+    monkeypatch.setattr(notifications, "mark_sending", cancelled_meanwhile)
+    assert post.run()["status"] == "cancelled"
+    assert post.sender.sent == []
 
 
 class TestCase16AnUnknownOutcome:

@@ -1,11 +1,12 @@
 """The HTTP channel and the JSON API, under /api; problem details for whatever goes wrong."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, Query
 from pydantic import AwareDatetime, BaseModel, Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
@@ -75,13 +76,15 @@ class Note(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What the web application needs of the core. `unavailable`: what the database raises when it does not answer."""
+    """What the web application needs of the core. `unavailable`: what the database raises when it does not
+    answer; `metrics`: writes the metrics page."""
 
     intake: Intake
     answers: Answers
     views: Views
     commands: Commands
     unavailable: tuple[type[Exception], ...]
+    metrics: Callable[[], bytes]
 
 
 def create(core: Core, settings: HttpSettings) -> ASGIApp:
@@ -155,6 +158,10 @@ def _add_health(app: FastAPI, core: Core) -> None:
     @app.get("/healthz", summary="Whether the process is alive", tags=["health"])
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get("/metrics", summary="Metrics, in Prometheus' text format", tags=["health"])
+    def metrics() -> Response:
+        return PlainTextResponse(core.metrics(), media_type="text/plain; version=1.0.0; charset=utf-8")
 
     @app.get("/readyz", summary="Whether the database answers", tags=["health"])
     def readyz() -> Response:

@@ -5,6 +5,7 @@ import hashlib
 import json
 from typing import Any, Literal, Self
 
+from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
@@ -18,6 +19,8 @@ from bot.ports import Answers, Intake
 
 CALLER = "loopback"
 """Who posts, as long as only this machine can: idempotency keys belong to a caller."""
+
+_tracer = trace.get_tracer("firstline")
 
 LONGEST_MESSAGE = 20_000
 LONGEST_KEY = 255
@@ -122,6 +125,10 @@ class PostIncident:
         self._bridge: Bridge | None = None
 
     async def __call__(self, request: Request) -> Response:
+        with _tracer.start_as_current_span("POST /api/incidents"):  # FastAPI makes these of its own endpoints itself
+            return await self._answer(request)
+
+    async def _answer(self, request: Request) -> Response:
         if self._bridge is None:
             self._bridge = Bridge()
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,127 @@
+"""Metrics and traces."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot import measure
+from bot.errors import ConfigurationError
+from bot.settings import Settings
+from tests.mailbox import wait_until
+from tests.process import Process
+
+NEW = {"customer_id": "C-7", "message": "My card was charged twice", "channel": "email", "email": "berta@example.com"}
+
+
+class Collector:
+    """A small OTLP collector over HTTP: keeps the spans that it is sent."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                export = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+                for resource in export.resource_spans:
+                    for scope in resource.scope_spans:
+                        collector.spans += scope.spans
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+    yield collector
+    collector.close()
+
+
+def samples(url: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    """The metrics page, as name and label values to value."""
+    page = requests.get(f"{url}/metrics", timeout=5)
+    assert page.headers["Content-Type"].startswith("text/plain")
+    found = {}
+    for family in text_string_to_metric_families(page.text):
+        for sample in family.samples:
+            found[sample.name, tuple(sample.labels.values())] = sample.value
+    return found
+
+
+def test_what_happens_is_counted_and_what_stands_in_the_database_is_told(tmp_path: Path, database_url: str) -> None:
+    with Process(tmp_path, {"DATABASE_URL": database_url}) as process:
+        process.wait_up().post(NEW, "k-1")
+        process.post(NEW, "k-1")
+        sent = ("firstline_notifications_total", ("email", "acknowledgement", "simulated"))
+        wait_until(lambda: samples(process.url).get(sent) == 1)
+        found = samples(process.url)
+    assert found["firstline_messages_total", ("web", "false")] == 1
+    assert found["firstline_messages_total", ("web", "true")] == 1
+    assert found["firstline_incidents_total", ("duplicate_payment", "local")] == 1
+    assert found["firstline_follow_ups_waiting", ()] == 1
+    assert found["firstline_messages_waiting", ()] == 0
+    for step in ("classify", "create_ticket", "store", "send"):
+        assert found["firstline_step_seconds_count", (step,)] == 1
+
+
+def test_no_label_names_a_customer_or_a_ticket(tmp_path: Path, database_url: str) -> None:
+    with Process(tmp_path, {"DATABASE_URL": database_url}) as process:
+        body = process.wait_up().post(NEW, "k-1").json()
+        page = requests.get(f"{process.url}/metrics", timeout=5).text
+    for private in ("C-7", "berta", body["ticket_id"], body["incident_id"], "k-1"):
+        assert private not in page
+
+
+def test_requests_and_steps_are_spans_without_personal_data(
+    tmp_path: Path, database_url: str, collector: Collector
+) -> None:
+    settings = {"DATABASE_URL": database_url, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    with Process(tmp_path, settings) as process:
+        process.wait_up().post(NEW, "k-1")
+        requests.get(f"{process.url}/api/incidents", timeout=5)
+        assert process.terminate() == 0
+    names = {span.name for span in collector.spans}
+    assert {"POST /api/incidents", "classify", "create_ticket", "store", "send"} <= names
+    assert any("GET" in name for name in names)
+    told = "".join(str(span) for span in collector.spans)
+    for private in ("C-7", "berta", "charged twice"):
+        assert private not in told
+
+
+def test_a_collector_that_is_away_disturbs_nobody(tmp_path: Path, database_url: str) -> None:
+    settings = {"DATABASE_URL": database_url, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    with Process(tmp_path, settings) as process:
+        assert process.wait_up().post(NEW, "k-1").status_code == 201
+        assert process.terminate() == 0
+
+
+def test_without_an_endpoint_nothing_is_imported_for_tracing() -> None:
+    assert Settings().otel_exporter_otlp_endpoint is None
+    measure.start_tracing(None)()
+
+
+def test_tracing_without_its_packages_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(ConfigurationError, match=r"firstline\[tracing\]"):
+        measure.start_tracing("http://127.0.0.1:9")
