@@ -18,8 +18,8 @@ def owe(owed: Sequence[Mapping[str, Any]]) -> None:
 
 
 def mark_sending(row: Row, settles_at: datetime) -> bool:
-    """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown. False: it is pending no more,
-    for whoever resolves an incident cancels its reminders without waiting for their lane."""
+    """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown. False: it is no longer
+    pending, for whoever resolves an incident cancels its reminders without waiting for their lane."""
     changes = {"status": "sending", "due_at": settles_at, "attempts": row["attempts"] + 1, "error": None}
     if not update(Notification, row["id"], changes, "AND status = 'pending'"):
         return False
