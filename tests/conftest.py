@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -13,6 +14,9 @@ from storage import database
 from storage.migrate import migrate
 from tests import postgres
 from tests.fakes import TestClock
+
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)  # the machines are shared and noisy
+hypothesis.settings.load_profile("fixed")
 
 
 @pytest.fixture(autouse=True)

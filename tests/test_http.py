@@ -11,8 +11,13 @@ from typing import Any
 
 import pytest
 import requests
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
 
 from adapters.http.guard import hostname
+from adapters.http.intake import normal_address
 from adapters.http.server import serve
 from adapters.http.settings import HttpSettings
 from bot.app import Firstline, World, web_application
@@ -296,6 +301,27 @@ def test_a_foreign_host_is_refused(served: Served, host: str) -> None:
     answer = served.get("/healthz", headers={"Host": host})
     assert answer.status_code in (400, 421)
     assert answer.status_code == 400 or problem_of(answer)
+
+
+LABEL = st.from_regex(r"[a-z0-9]{1,8}([._+-]{0,2}[a-z0-9]{1,8}){0,3}", fullmatch=True)
+DOMAIN = st.from_regex(r"[a-z0-9]{1,5}(-{0,2}[a-z0-9]{1,9}){0,2}\.([a-z0-9-]{1,5}\.)?[a-z]{1,9}", fullmatch=True)
+ENDING = st.sampled_from(["", ".com", ".test", ".local", ".onion", ".invalid", ".arpa"])
+
+
+@given(LABEL, DOMAIN, ENDING)
+@example("ana", "example", ".com")
+@example("a" * 64, "example", ".com")
+def test_the_short_cut_for_ordinary_addresses_agrees_with_the_library(name: str, domain: str, ending: str) -> None:
+    address = f"{name}@{domain}{ending}"
+    try:
+        expected: str | None = validate_email(address, check_deliverability=False).normalized
+    except EmailNotValidError:
+        expected = None
+    try:
+        found: str | None = normal_address(address)
+    except PydanticCustomError:
+        found = None
+    assert found == expected
 
 
 @pytest.mark.parametrize(

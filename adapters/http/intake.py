@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 from typing import Any, Literal, Self
 
 from opentelemetry import trace
@@ -24,6 +25,26 @@ _tracer = trace.get_tracer("firstline")
 
 LONGEST_MESSAGE = 20_000
 LONGEST_KEY = 255
+
+
+_ORDINARY = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+([a-z]{2,24})")
+
+
+def normal_address(text: str) -> str:
+    """Return a mail address in its normal form. Raises PydanticCustomError, which says what is wrong with it.
+
+    An ordinary one (lower case, ASCII, short) is its own normal form; asking the library, which knows all the others,
+    would cost 7 % of the whole route.
+    """
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+    ordinary = _ORDINARY.fullmatch(text) if len(text) <= 64 else None
+    if ordinary is not None and not any(name.endswith(ordinary[1]) for name in SPECIAL_USE_DOMAIN_NAMES):
+        return text
+    try:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError as exc:
+        raise PydanticCustomError("email", "is no mail address: {why}", {"why": str(exc)}) from None
 
 
 class NewIncident(BaseModel):
@@ -64,12 +85,7 @@ class NewIncident(BaseModel):
     def _an_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        from email_validator import EmailNotValidError, validate_email
-
-        try:
-            return validate_email(value, check_deliverability=False).normalized
-        except EmailNotValidError as exc:
-            raise PydanticCustomError("email", "is no mail address: {why}", {"why": str(exc)}) from None
+        return normal_address(value)
 
     @field_validator("phone")
     @classmethod
