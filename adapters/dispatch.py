@@ -1,8 +1,8 @@
 """Getting lanes worked on: here by threads of this process."""
 
-import queue
 import threading
 import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 import structlog
@@ -12,7 +12,9 @@ from bot.ports import Dispatcher
 log = structlog.get_logger()
 
 REMEMBERED = 10_000
-"""Wake-ups kept; more are dropped, and found again by the lookout."""
+"""Lanes kept in mind for each queue; more are dropped, and found again by the lookout."""
+
+INBOUND = "in"
 
 
 class Nobody(Dispatcher):
@@ -23,13 +25,20 @@ class Nobody(Dispatcher):
 
 
 class Threads(Dispatcher):
-    """`workers` threads that call `run_lane` for each lane that was woken."""
+    """`workers` threads that call `run_lane` for each lane that was woken.
+
+    Lanes of different queues (the word before the `/`) take turns, so that what was begun is finished while more comes
+    in. A quarter of the threads never leaves the inbound lanes: a mail server that hangs must not keep messages from
+    being handled.
+    """
 
     def __init__(self, run_lane: Callable[[str], None], workers: int) -> None:
         self._run_lane = run_lane
-        self._guard = threading.Lock()
-        self._waiting: set[str] = set()
-        self._woken: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._woken: dict[str, OrderedDict[str, None]] = {}
+        self._at_work: Counter[str] = Counter()
+        self._most_elsewhere = max(1, workers - workers // 4)
+        self._stopping = False
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(workers)
         ]
@@ -40,26 +49,54 @@ class Threads(Dispatcher):
 
     def wake(self, lane: str) -> None:
         """Have a thread look at this lane. A lane that waits for one already is not put twice."""
-        with self._guard:
-            if lane in self._waiting or len(self._waiting) >= REMEMBERED:
-                return
-            self._waiting.add(lane)
-        self._woken.put(lane)
+        with self._changed:
+            lanes = self._woken.setdefault(queue_of(lane), OrderedDict())
+            if len(lanes) < REMEMBERED:
+                lanes[lane] = None
+                self._changed.notify()
 
     def stop(self, within: float) -> bool:
-        """Let every thread finish what it has in hand; False if one has not after so many seconds."""
-        for _ in self._threads:
-            self._woken.put(None)
+        """Let every thread finish what it has in hand; False if one has not after so many seconds. What waits is left
+        to be found again."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
         last = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, last - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
-        while (lane := self._woken.get()) is not None:
-            with self._guard:
-                self._waiting.discard(lane)
+        while (lane := self._take()) is not None:
             try:
                 self._run_lane(lane)
             except Exception as exc:  # nothing is lost: the lane is found again
                 log.error("lane.failed", lane=lane, exc_info=exc)
+            finally:
+                self._put_down(lane)
+
+    def _take(self) -> str | None:
+        """Wait for a lane; None is the end."""
+        with self._changed:
+            while not self._stopping:
+                for queue in list(self._woken):
+                    if self._woken[queue] and self._may_work_on(queue):
+                        self._woken[queue] = self._woken.pop(queue)  # the others are first the next time
+                        self._at_work[queue] += 1
+                        return self._woken[queue].popitem(last=False)[0]
+                self._changed.wait()
+        return None
+
+    def _may_work_on(self, queue: str) -> bool:
+        elsewhere = self._at_work.total() - self._at_work[INBOUND]
+        return queue == INBOUND or elsewhere < self._most_elsewhere
+
+    def _put_down(self, lane: str) -> None:
+        with self._changed:
+            self._at_work[queue_of(lane)] -= 1
+            self._changed.notify()
+
+
+def queue_of(lane: str) -> str:
+    """Return the queue that the work of a lane lies in; see `storage/lanes.py`."""
+    return lane.partition("/")[0]
