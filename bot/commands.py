@@ -7,7 +7,7 @@ import structlog
 
 from bot import views
 from bot.errors import Conflict, NotFound
-from bot.model import Incident
+from bot.model import Incident, tidy
 from bot.ports import Clock, Dispatcher
 from storage import database, dead, follow_ups, incidents, notifications
 
@@ -32,7 +32,7 @@ class Commands:
             follow_ups.cancel(row["id"], now)  # before the incident, as who reminds does: no waiting in a circle
             if not incidents.resolve(row["id"], now, actor):
                 raise Conflict(_already_resolved(_known(row["id"])))
-            incidents.record(row["id"], now, actor, "resolved", before="open", after=note[:LONGEST_NOTE] or None)
+            incidents.record(row["id"], now, actor, "resolved", before="open", after=tidy(note)[:LONGEST_NOTE] or None)
             notifications.cancel_reminders(row["id"])
             incident = Incident.of(_known(row["id"]))
         log.info("incident.resolved", incident_id=incident.id, ticket_id=incident.ticket_id)

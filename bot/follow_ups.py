@@ -56,12 +56,15 @@ class FollowUps:
 
     def _reminders(self, reminded: dict[str, int], now: datetime) -> list[tuple[Address, Notice]]:
         """Write to the addresses to which the acknowledgement went."""
-        opened = {row["id"]: Incident.of(row) for row in incidents.many(list(reminded))}
+        opened = {row["id"]: row for row in incidents.many(list(reminded))}
         owed = []
         for told in notifications.acknowledged(list(reminded)):
             to = Address(told["channel"], told["recipient"])
-            incident = opened[told["incident"]]
-            owed.append((to, wording.reminder(incident, to, reminded[incident.id], now)))
+            try:
+                incident = Incident.of(opened[told["incident"]])
+                owed.append((to, wording.reminder(incident, to, reminded[incident.id], now)))
+            except ValueError as exc:  # a row that cannot be read must not keep all others from being reminded of
+                log.error("reminder.failed", incident_id=told["incident"], exc_info=exc)
         return owed
 
 

@@ -92,21 +92,20 @@ class Lanes:
         """Do all the work of this lane that is due, in order, unless somebody else is at it."""
         if self._stopping.is_set():
             return
-        lease = self._take(lane)
+        lease = Lease(lane, f"{self._process}:{next(self._numbers)}", None, self)
+        self._held.add(lease.owner)
         try:
+            self._take(lease)
             while lease.work is not None:
                 self._do(lease)
         finally:
             self._held.discard(lease.owner)
 
-    def _take(self, lane: str) -> Lease:
-        lease = Lease(lane, f"{self._process}:{next(self._numbers)}", None, self)
-        now = self._clock()
-        self._held.add(lease.owner)
+    def _take(self, lease: Lease) -> None:
         with database.transaction():
-            if lanes.lease(lane, lease.owner, now, now + self._length):
+            now = self._clock()
+            if lanes.lease(lease.lane, lease.owner, now, now + self._length):
                 lease.work = self._next(lease, now)
-        return lease
 
     def _next(self, lease: Lease, now: datetime) -> dict[str, Any] | None:
         """Return the head if it is due; else hand the lane back."""
@@ -192,7 +191,8 @@ class Lanes:
             time.sleep(LOOK_EVERY)
             try:
                 with database.session():
-                    due = lanes.due(self._clock(), limit=1000)
+                    now = self._clock()
+                    due = [lane for queue in lanes.QUEUES for lane in lanes.due(now, 1000, f"{queue}/")]
                 for lane in due:
                     dispatcher.wake(lane)
             except Exception as exc:

@@ -140,8 +140,12 @@ class Outbox:
             if found is not None:
                 self._sent(lease, sender, found)
                 return
+            if row["attempts"] >= self._attempts:
+                self._give_up(lease, f"given up after {row['attempts']} attempts, none arrived: {row['error']}")
+                return
             with lease.finishing() as now:
-                notifications.mark_pending(row, now, "it had not arrived: sent again")
+                wait = timedelta(0) if row["attempts"] < 2 else backoff(row["attempts"])
+                notifications.mark_pending(row, now + wait, "it had not arrived: sent again")
 
     def _repeat_blindly(self, lease: Lease, exc: CannotTell) -> None:
         row = lease.row

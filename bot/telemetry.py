@@ -6,8 +6,10 @@ An event's name is `subject.what_happened`, past tense; the steps of a message's
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterable, MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 from urllib.parse import quote
 
 import structlog
@@ -58,6 +60,7 @@ _QUIET = {"httpx": "WARNING", "urllib3": "WARNING", "apscheduler": "WARNING", "u
 _SAFE = frozenset({"timestamp", "level"})
 _DEEPEST = 8
 
+_writing = threading.Lock()
 _secrets: frozenset[str] = frozenset()
 _hidden: re.Pattern[str] | None = None
 
@@ -133,8 +136,24 @@ def _shown(value: Any) -> str:
         return f"<{type(value).__name__}, whose repr failed: {type(exc).__name__}>"
 
 
+class _Lines:
+    """Writes lines to stderr. One that cannot be written (the disk is full, whoever read it has gone) is lost: it must
+    not end the thread that had something to say."""
+
+    def __init__(self, stderr: TextIO) -> None:
+        self._stderr = stderr
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError, ValueError), _writing:
+            self._stderr.write(f"{line}\n")
+            self._stderr.flush()
+
+    debug = info = warning = error = msg
+
+
 def set_up(level: str = "INFO", style: str = "console") -> None:
     """Write our events and those of the libraries to stderr, in one form. `style`: console or json."""
+    stderr = sys.stderr
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if style == "json"
@@ -154,7 +173,7 @@ def set_up(level: str = "INFO", style: str = "console") -> None:
     structlog.configure(
         processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *args: _Lines(stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -44,8 +44,10 @@ def retry(name: str, now: datetime) -> str | None:
     if row is None:
         return None
     queue = NAMES[name.partition("-")[0]]
-    changes = {"due_at": now, "attempts": 0, ("status" if queue is Notification else "state"): _waiting(queue)}
-    if not update(queue, row["id"], changes, "AND due_at IS NULL"):  # somebody else was quicker
+    state = "status" if queue is Notification else "state"
+    changes = {"due_at": now, "attempts": 0, state: _waiting(queue)}
+    unchanged = f"AND {state} = '{row[state]}' AND due_at IS NULL"  # else somebody else was quicker
+    if not update(queue, row["id"], changes, unchanged):
         return None
     lanes.wake({row["lane"]: now})
     return str(row["lane"])

@@ -46,11 +46,12 @@ def wake(due: Mapping[str, datetime]) -> None:
     )
 
 
-def due(now: datetime, limit: int) -> list[str]:
-    """Name the lanes that have work due and no worker, the most urgent first."""
+def due(now: datetime, limit: int, queue: str = "") -> list[str]:
+    """Name the lanes (of this queue: `in`, `out`, `job`) that have work due and no worker, the most urgent first."""
     found = execute(
-        "SELECT key FROM lanes WHERE due_at <= ? AND (lease_until IS NULL OR lease_until <= ?) ORDER BY due_at LIMIT ?",
-        (utc_text(now), utc_text(now), limit),
+        "SELECT key FROM lanes WHERE due_at <= ? AND (lease_until IS NULL OR lease_until <= ?) AND key LIKE ? "
+        "ORDER BY due_at LIMIT ?",
+        (utc_text(now), utc_text(now), f"{queue}%", limit),
     )
     return [key for (key,) in found.fetchall()]
 

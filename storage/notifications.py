@@ -17,11 +17,18 @@ def owe(owed: Sequence[Mapping[str, Any]]) -> None:
     lanes.wake({row["lane"]: row["due_at"] for row in owed})
 
 
+STILL_MEANT = (
+    "(kind <> 'reminder' OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = incident_id AND status = 'open'))"
+)
+"""A reminder that was being sent while its incident was resolved was not cancelled, and may come back to be sent."""
+
+
 def mark_sending(row: Row, settles_at: datetime) -> bool:
     """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown. False: it is no longer
     pending, for whoever resolves an incident cancels its reminders without waiting for their lane."""
     changes = {"status": "sending", "due_at": settles_at, "attempts": row["attempts"] + 1, "error": None}
-    if not update(Notification, row["id"], changes, "AND status = 'pending'"):
+    if not update(Notification, row["id"], changes, f"AND status = 'pending' AND {STILL_MEANT}"):
+        update(Notification, row["id"], {"status": "cancelled", "due_at": None}, "AND status = 'pending'")
         return False
     row.update(changes)
     return True

@@ -26,6 +26,7 @@ from bot.model import Category, Classification
 from bot.settings import Settings
 from storage import database, dialect
 from tests.fakes import RecordingSender
+from tests.mailbox import wait_until
 from tests.postgres import ON_SQLITE
 
 NEW = {
@@ -230,6 +231,23 @@ class TestIdempotencyKey:
     def test_must_be_usable(self, served: Served, key: str) -> None:
         assert "Idempotency-Key" in problem_of(served.post(Idempotency_Key=key))["detail"]
 
+    def test_must_be_one(self, served: Served) -> None:
+        connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=5)
+        body = json.dumps(NEW).encode()
+        connection.putrequest("POST", "/api/incidents")
+        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+            connection.putheader(name, value)
+        connection.putheader("Idempotency-Key", "k-1")
+        connection.putheader("Idempotency-Key", "k-2")
+        connection.endheaders(body)
+        assert connection.getresponse().status == 400
+        connection.close()
+
+    def test_leaves_nobody_waiting_when_it_is_refused(self, served: Served) -> None:
+        served.post(Idempotency_Key="k-1")
+        served.post({**NEW, "message": "something else"}, Idempotency_Key="k-1")
+        wait_until(lambda: not served.firstline.answers._waited_for, 5)
+
 
 BAD = {
     "no customer": ({key: NEW[key] for key in NEW if key != "customer_id"}, "customer_id"),
@@ -332,6 +350,14 @@ def test_the_name_in_a_host_header_is_found(host: str, name: str) -> None:
     assert hostname(host) == name
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1.evil.example", ""])
+def test_a_page_of_another_site_may_not_resolve_anything_through_a_browser(served: Served, origin: str) -> None:
+    ticket = served.post().json()["ticket_id"]
+    url = f"{served.url}/api/incidents/{ticket}/resolve"
+    assert problem_of(requests.post(url, headers={"Origin": origin}, timeout=5))["status"] == 403
+    assert requests.post(url, headers={"Origin": served.url}, timeout=5).status_code == 200
+
+
 def test_two_host_headers_are_refused(served: Served) -> None:
     connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=5)
     connection.putrequest("GET", "/healthz", skip_host=True)
@@ -372,6 +398,13 @@ def test_an_incident_is_resolved_once_and_the_second_is_told_who_did_it(served: 
     late = next(answer for answer in answers if answer.status_code == 409)
     assert "was resolved by loopback at" in problem_of(late)["detail"]
     assert requests.post(url, timeout=10).status_code == 409
+
+
+def test_a_note_may_hold_anything(served: Served) -> None:
+    ticket = served.post().json()["ticket_id"]
+    url = f"{served.url}/api/incidents/{ticket}/resolve"
+    assert requests.post(url, json={"note": "re\x00funded\x07"}, timeout=5).status_code == 200
+    assert served.get(f"/api/incidents/{ticket}").json()["timeline"][-1]["text"] == "refunded"
 
 
 def test_what_does_not_exist_is_not_found(served: Served) -> None:

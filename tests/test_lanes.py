@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from peewee import OperationalError
 
 from adapters.dispatch import Threads
 from bot.breaker import CircuitOpen
@@ -236,6 +237,27 @@ def test_the_sign_of_life_keeps_a_lease_that_the_work_outlasts(db: str, clock: T
     lane.run("job/test/a")
     assert lost == []
     assert all_jobs()[0]["state"] == "done"
+
+
+def test_a_lease_that_fails_is_not_kept_alive(db: str, clock: TestClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_job("a", 1, clock)
+    lane = working(clock, finish)
+
+    def fail(*args: object) -> bool:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(lanes, "lease", fail)
+    with pytest.raises(OperationalError):
+        lane.run("job/test/a")
+    assert not lane._held
+
+
+def test_many_lanes_of_one_queue_hide_none_of_another(db: str) -> None:
+    with database.transaction():
+        lanes.wake({f"out/{number:04}": NOON - timedelta(hours=1) for number in range(20)})
+        lanes.wake({"in/x": NOON})
+        assert lanes.due(NOON, 10, "in/") == ["in/x"]
+        assert len(lanes.due(NOON, 10, "out/")) == 10
 
 
 def test_a_handler_that_neither_finishes_nor_raises_is_a_mistake_that_shows(db: str, clock: TestClock) -> None:

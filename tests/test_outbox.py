@@ -128,6 +128,18 @@ def test_what_is_cancelled_just_before_it_is_sent_is_not_sent(post: Post, monkey
     assert post.sender.sent == []
 
 
+def test_a_reminder_that_comes_back_to_be_sent_after_its_incident_was_resolved_is_not_sent(post: Post) -> None:
+    with database.transaction():
+        database.execute("UPDATE notifications SET kind = 'reminder'")
+    post.sender.failures = [TryLater("busy")]
+    assert post.run()["status"] == "pending"
+    with database.transaction():
+        incidents.resolve("i-1", NOON, "test")
+    post.clock.forward(hours=1)
+    assert post.run()["status"] == "cancelled"
+    assert post.sender.sent == []
+
+
 class TestCase16AnUnknownOutcome:
     """A send that may or may not have happened."""
 
@@ -154,6 +166,15 @@ class TestCase16AnUnknownOutcome:
         row = post.row()
         assert (row["status"], row["due_at"], row["repeats"]) == ("uncertain", None, 1)
         assert len(post.sender.sent) == 2
+
+    def test_case_16_what_never_arrives_is_given_up(self, post: Post) -> None:
+        post.sender.failures = [Uncertain("no answer")] * 25
+        for _ in range(25):
+            post.run()
+            post.clock.forward(hours=2)
+        row = post.row()
+        assert (row["status"], row["attempts"]) == ("failed", 3)
+        assert "none arrived" in row["error"]
 
     def test_case_16_a_mistake_of_ours_counts_as_an_unknown_outcome(self, post: Post) -> None:
         post.sender.failures = [KeyError("anywhere")]

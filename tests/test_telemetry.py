@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import random
+import sys
 import threading
 import time
 import uuid
@@ -380,3 +381,16 @@ def test_a_hostile_text_of_200_kb_takes_no_longer_than_any_other(shape: str | tu
     began = time.process_time()
     redact_text(text)
     assert time.process_time() - began < 2.0  # measured: 0.3 s; each square in it would make it 7 s at least
+
+
+class Broken(io.StringIO):
+    """A stderr whose disk is full."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_line_that_cannot_be_written_does_not_end_who_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Broken())
+    telemetry.set_up("INFO", "json")
+    structlog.get_logger().info("message.accepted", channel="web")

@@ -13,6 +13,7 @@ class Guard:
 
     - a `Host` that is not a name of this machine's loopback (421, RFC 9110 section 15.5.20): a page of another site may
       have pointed its own name at 127.0.0.1, to reach us through a browser;
+    - a request that a page of another site sends (`Origin`, RFC 6454): a browser lets it post without asking us first;
     - a body that is declared larger than `max_body` bytes. One that turns out larger is stopped by the framework, which
       would answer this case as well, but not with problem details.
     """
@@ -29,6 +30,9 @@ class Guard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hostname(hosts[0]) not in LOOPBACK:
             return problem(421, "Firstline answers only requests to 127.0.0.1 or localhost.")
+        origins = headers.getlist("origin")
+        if any(hostname(origin.partition("://")[2]) not in LOOPBACK for origin in origins):
+            return problem(403, "Firstline takes nothing from pages of other sites.")
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self._max_body:
             return too_large(self._max_body)

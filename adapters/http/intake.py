@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
+from concurrent.futures import Future
 from typing import Any, Literal, Self
 
 from opentelemetry import trace
@@ -16,7 +17,7 @@ from adapters.http.bridge import Bridge
 from adapters.http.problems import invalid, problem, too_large
 from bot.errors import NotCommitted
 from bot.model import Accepted, Address, InboundMessage, tidy
-from bot.ports import Answers, Intake
+from bot.ports import Answers, Intake, Submission
 
 CALLER = "loopback"
 """Who posts, as long as only this machine can: idempotency keys belong to a caller."""
@@ -150,9 +151,10 @@ class PostIncident:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             return problem(415, "Send JSON, with Content-Type: application/json.")
-        key = request.headers.get("idempotency-key")
-        if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
-            return problem(400, f"Idempotency-Key: 1 to {LONGEST_KEY} printable characters.")
+        keys = request.headers.getlist("idempotency-key")
+        key = keys[0] if keys else None
+        if key is not None and not (len(keys) == 1 and 0 < len(key) <= LONGEST_KEY and key.isprintable()):
+            return problem(400, f"Idempotency-Key: one, of 1 to {LONGEST_KEY} printable characters.")
         body = await read(request, self._max_body)
         if body is None:
             return too_large(self._max_body)
@@ -166,6 +168,15 @@ class PostIncident:
         submission = self._intake.submit(message)
         answer = None if receipt_only else self._answers.expect(submission.incident_id)
         try:
+            return await self._reply(submission, answer, message, bridge)
+        finally:
+            if answer is not None:
+                answer.cancel()  # refused or answered: else the poller would ask for it for ever
+
+    async def _reply(
+        self, submission: Submission, answer: "Future[Any] | None", message: InboundMessage, bridge: Bridge
+    ) -> Response:
+        try:
             accepted = await bridge.result(submission.committed)
         except NotCommitted as exc:
             return problem(503, str(exc))
@@ -174,7 +185,6 @@ class PostIncident:
         if answer is None:
             return received(accepted, {"Preference-Applied": "respond-async"})
         if accepted.duplicate:
-            answer.cancel()
             answer = self._answers.expect(accepted.incident_id)
         try:
             outcome = await asyncio.wait_for(bridge.result(answer), self._response_wait)
