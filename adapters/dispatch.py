@@ -28,8 +28,8 @@ class Threads(Dispatcher):
     """`workers` threads that call `run_lane` for each lane that was woken.
 
     Lanes of different queues (the word before the `/`) take turns, so that what was begun is finished while more comes
-    in. A quarter of the threads never leaves the inbound lanes: a mail server that hangs must not keep messages from
-    being handled.
+    in. A quarter of the threads, at least one if there are two, never leaves the inbound lanes: a mail server that hangs
+    must not keep messages from being handled.
     """
 
     def __init__(self, run_lane: Callable[[str], None], workers: int) -> None:
@@ -37,7 +37,7 @@ class Threads(Dispatcher):
         self._changed = threading.Condition()
         self._woken: dict[str, OrderedDict[str, None]] = {}
         self._at_work: Counter[str] = Counter()
-        self._most_elsewhere = max(1, workers - workers // 4)
+        self._most_elsewhere = max(1, workers - max(1, workers // 4))
         self._stopping = False
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(workers)

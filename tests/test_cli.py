@@ -98,8 +98,13 @@ class Running:
 
     def up(self) -> Self:
         """Wait until it has said that it is up, and what to try."""
-        wait_until(lambda: "Stop it with" in self.output or self.output.endswith("\n\n"), self)
+        wait_until(self._greeted, self)
         return self
+
+    def _greeted(self) -> bool:
+        """A process that serves ends its greeting with how to stop it; another says no more than that it is up."""
+        serves = " and http" in self.output
+        return "Stop it with" in self.output if serves else self.output.endswith("\n\n")
 
     @property
     def url(self) -> str:

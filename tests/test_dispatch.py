@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from adapters.dispatch import Threads
 from tests.mailbox import wait_until
 
@@ -44,7 +46,8 @@ def test_queues_take_turns() -> None:
     assert [lane for lane in run if lane.startswith("in")] == ["in/0", "in/1", "in/2"]
 
 
-def test_senders_that_hang_leave_room_for_messages() -> None:
+@pytest.mark.parametrize("workers", [2, 3, 4, 16])
+def test_senders_that_hang_leave_room_for_messages(workers: int) -> None:
     hanging = threading.Event()
     run: list[str] = []
 
@@ -53,7 +56,7 @@ def test_senders_that_hang_leave_room_for_messages() -> None:
             hanging.wait(20)
         run.append(lane)
 
-    threads = Threads(work, workers=4)
+    threads = Threads(work, workers)
     for number in range(20):
         threads.wake(f"out/{number}")
     threads.start()

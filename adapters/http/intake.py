@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.http.bridge import Bridge
@@ -143,7 +143,10 @@ class PostIncident:
 
     async def __call__(self, request: Request) -> Response:
         with _tracer.start_as_current_span("POST /api/incidents"):  # FastAPI makes these of its own endpoints itself
-            return await self._answer(request)
+            try:
+                return await self._answer(request)
+            except ClientDisconnect:
+                return problem(400, "The body ended early.")  # nobody reads this: the caller has gone
 
     async def _answer(self, request: Request) -> Response:
         if self._bridge is None:
