@@ -28,8 +28,8 @@ class Threads(Dispatcher):
     """`workers` threads that call `run_lane` for each lane that was woken.
 
     Lanes of different queues (the word before the `/`) take turns, so that what was begun is finished while more comes
-    in. A quarter of the threads, at least one if there are two, never leaves the inbound lanes: a mail server that hangs
-    must not keep messages from being handled.
+    in. A quarter of the threads, at least one if there are two, never leaves the inbound lanes: a mail server that
+    hangs must not keep messages from being handled.
     """
 
     def __init__(self, run_lane: Callable[[str], None], workers: int) -> None:
