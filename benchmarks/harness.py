@@ -5,6 +5,7 @@ the figure is the median of the rounds' ratios. A wide spread is said, not hidde
 """
 
 import asyncio
+import json
 import os
 import statistics
 import subprocess
@@ -215,6 +216,17 @@ def post(body: bytes, headers: str = "") -> bytes:
         f"POST /api/incidents HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{headers}"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
+
+
+def message(number: int) -> bytes:
+    """The request that sends the n-th customer's message and does not wait for its incident."""
+    body = {
+        "customer_id": f"C-{number}",
+        "message": f"My card was charged twice for order {number}, please help",
+        "channel": "email",
+        "email": f"customer{number}@example.com",
+    }
+    return post(json.dumps(body).encode(), "Prefer: respond-async\r\n")
 
 
 def folder() -> tempfile.TemporaryDirectory[str]:

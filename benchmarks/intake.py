@@ -6,23 +6,12 @@
 """
 
 import itertools
-import json
 import sys
 from pathlib import Path
 
-from harness import BOT, Burst, Figures, folder, load, percentile, post, process, read_until
+from harness import BOT, Burst, Figures, folder, load, message, percentile, process, read_until
 
 CONNECTIONS = 64
-
-
-def message(number: int) -> bytes:
-    body = {
-        "customer_id": f"C-{number}",
-        "message": f"My card was charged twice for order {number}, please help",
-        "channel": "email",
-        "email": f"customer{number}@example.com",
-    }
-    return post(json.dumps(body).encode(), "Prefer: respond-async\r\n")
 
 
 def get(number: int) -> bytes:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import BOT, LOAD_CORE, Burst, Figures, folder, load, percentile, post, process, read_until
+from harness import BOT, LOAD_CORE, Burst, Figures, folder, load, message, percentile, process, read_until
 
 CONNECTIONS = 64
 WORKERS, MAIL_CONNECTIONS = 16, 8
@@ -69,16 +69,6 @@ def plain(settings: dict[str, str]) -> Iterator[tuple[int, int]]:
     command = [sys.executable, str(HERE / "plain.py")]
     with folder() as name, process(command, Path(name), settings) as running:
         yield int(read_until(running, "ready").rpartition(":")[2]), running.pid
-
-
-def message(number: int) -> bytes:
-    body = {
-        "customer_id": f"C-{number}",
-        "message": f"My card was charged twice for order {number}, please help",
-        "channel": "email",
-        "email": f"customer{number}@example.com",
-    }
-    return post(json.dumps(body).encode(), "Prefer: respond-async\r\n")
 
 
 def burst(world: Outside, port: int, pid: int, messages: int, first: int) -> tuple[Burst, float]:

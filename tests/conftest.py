@@ -13,7 +13,9 @@ from bot import lanes, telemetry
 from storage import database
 from storage.migrate import migrate
 from tests import postgres
+from tests.desk import LocalDesk
 from tests.fakes import TestClock
+from tests.mailbox import Mailbox
 
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)  # the machines are shared and noisy
 hypothesis.settings.load_profile("fixed")
@@ -72,6 +74,20 @@ def db(backend: str, database_url: str) -> Iterator[str]:
         migrate()
     yield database_url
     database.disconnect()
+
+
+@pytest.fixture
+def desk() -> Iterator[LocalDesk]:
+    """A ticket desk on loopback."""
+    with LocalDesk() as desk:
+        yield desk
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """An SMTP server on loopback."""
+    with Mailbox() as mailbox:
+        yield mailbox
 
 
 @pytest.fixture

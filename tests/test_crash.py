@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,18 +22,6 @@ NEW = {"customer_id": "C-7", "message": "My card was charged twice", "channel": 
 
 QUICK = {"LEASE": "1s", "SMTP_TIMEOUT": "1s", "SMTP_DEADLINE": "1s", "FOLLOW_UP_AFTER": "2s"}
 """A day in two seconds, and no long wait for what a dead process held."""
-
-
-@pytest.fixture
-def desk() -> Iterator[LocalDesk]:
-    with LocalDesk() as desk:
-        yield desk
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with Mailbox() as mailbox:
-        yield mailbox
 
 
 def settings(desk: LocalDesk, mailbox: Mailbox, url: str) -> dict[str, str]:

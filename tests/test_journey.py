@@ -23,18 +23,6 @@ WAIT = 10.0
 
 
 @pytest.fixture
-def desk() -> Iterator[LocalDesk]:
-    with LocalDesk() as desk:
-        yield desk
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with Mailbox() as mailbox:
-        yield mailbox
-
-
-@pytest.fixture
 def process(
     fake: FakeGemini, desk: LocalDesk, mailbox: Mailbox, database_url: str, tmp_path: Path
 ) -> Iterator[Process]:
