@@ -28,8 +28,10 @@ lint: $(VENV)/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+BENCHMARKS := intake pipeline follow_ups start
+
 bench: $(VENV)/ready-dev
-	@set -e; for program in benchmarks/[a-z]*.py; do echo "== $$program"; $(BIN)/python $$program; done
+	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py; done
 
 soak: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -m soak -s $(ARGS)

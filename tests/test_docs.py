@@ -72,6 +72,15 @@ def test_every_make_target_is_told_by_make_help() -> None:
         assert f'"make {target} ' in makefile
 
 
+def test_every_benchmark_that_make_bench_runs_is_in_the_figures() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (names,) = re.findall(r"^BENCHMARKS := (.*)$", makefile, re.MULTILINE)
+    performance = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    for name in names.split():
+        assert (ROOT / "benchmarks" / f"{name}.py").exists()
+        assert f"`benchmarks/{name}.py`" in performance
+
+
 def test_every_step_of_the_way_is_named_for_operators() -> None:
     for event in WAY:
         assert f"`{event}`" in OPERATING
