@@ -1,5 +1,7 @@
 """The command line. `bot --help` lists the commands; an error is one clear line."""
 
+import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.errors import ConfigurationError, FirstlineError
-from bot.model import NotificationView, tidy
+from bot.model import Caller, NotificationView, Role, TimelineEntry, tidy
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -23,9 +25,16 @@ app = typer.Typer(
 )  # fmt: skip
 dead = typer.Typer(no_args_is_help=True, help="What was given up and waits for a person.")
 app.add_typer(dead, name="dead")
+token = typer.Typer(no_args_is_help=True, help="Tokens of the HTTP API: who may call it.")
+app.add_typer(token, name="token")
+customers = typer.Typer(no_args_is_help=True, help="Who is who.")
+app.add_typer(customers, name="customers")
 
 out = Console(highlight=False, markup=False, emoji=False)  # what customers wrote is shown as they wrote it
 TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="Ticket number or incident id.")]
+CustomerArgument = Annotated[
+    str, typer.Argument(metavar="CUSTOMER", help="A customer's id, or the one name that a channel knows them by.")
+]
 
 
 def main() -> None:
@@ -121,11 +130,50 @@ def migrate() -> None:
 # --- people
 
 
+TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="What to write, in quotes.")]
+
+
 @app.command()
-def resolve(ticket: TicketArgument, note: Annotated[str, typer.Argument(help="Why, or how.")] = "") -> None:
-    """Resolve an incident: nobody will be reminded of it."""
-    incident = _commands().resolve(ticket, "command line", note)
-    out.print(f"{incident.ticket_id} is resolved.")
+def resolve(
+    ticket: TicketArgument, note: Annotated[str, typer.Argument(help="What the customer is told.")] = ""
+) -> None:
+    """Resolve an incident: its customer is told, and nobody is reminded of it."""
+    _do("resolve", ticket, note)
+
+
+@app.command()
+def reopen(ticket: TicketArgument) -> None:
+    """Open a resolved incident again."""
+    _do("reopen", ticket)
+
+
+@app.command()
+def assign(ticket: TicketArgument, who: Annotated[str, typer.Argument(help="An agent's name, or nobody.")]) -> None:
+    """Give an incident to an agent."""
+    _do("assign", ticket, who)
+
+
+@app.command()
+def reply(ticket: TicketArgument, text: TextArgument) -> None:
+    """Write to the customer."""
+    _do("reply", ticket, text)
+
+
+@app.command()
+def note(ticket: TicketArgument, text: TextArgument) -> None:
+    """Write a note for agents; it never goes out."""
+    _do("note", ticket, text)
+
+
+@app.command()
+def category(ticket: TicketArgument, name: Annotated[str, typer.Argument(help="Such as fraud_report.")]) -> None:
+    """Say what an incident is about."""
+    _do("category", ticket, name)
+
+
+def _do(*words: str) -> None:
+    """Run one of the commands that agents have on every channel, and print its answer."""
+    out.print(_commands().run(" ".join(words), _administrator()))
 
 
 @app.command()
@@ -138,14 +186,17 @@ def show(ticket: TicketArgument) -> None:
         out.print(f"{found.incident_id} was received at {_time(found.received_at)} and is not handled yet.")
         return
     incident = found.incident
-    out.print(
-        Text(f"{incident.ticket_id}  {incident.status}  {incident.category}  {_percent(incident.confidence)}", "bold")
-    )
+    parts = (incident.ticket_id, incident.status, incident.priority, incident.category, _percent(incident.confidence))
+    out.print(Text("  ".join(part for part in parts if part), "bold"))
     out.print(tidy(f"{incident.customer_id}, by {incident.channel}, at {_time(incident.created_at)}"))
-    out.print(f"incident {incident.id}\n\n{tidy(incident.message)}\n")
+    if incident.assignee is not None:
+        out.print(tidy(f"assigned to {incident.assignee}"))
+    if incident.continues is not None:
+        out.print(f"continues incident {incident.continues}")
+    out.print(f"incident {incident.id}\ncustomer {found.customer}\n\n{tidy(incident.message)}\n")
     _print_table(
         [
-            {"when": _time(entry.at), "who": _cut(entry.who, 20), "what": entry.what, "": entry.text}
+            {"when": _time(entry.at), "who": _cut(entry.who, 20), "what": _what(entry), "": entry.text}
             for entry in found.timeline
         ],
         fold=True,
@@ -153,6 +204,10 @@ def show(ticket: TicketArgument) -> None:
     for notice in found.notifications:
         out.print(f"\n{_what_became_of(notice)}", end="")
     out.print()
+
+
+def _what(entry: TimelineEntry) -> str:
+    return f"{entry.what} (edited)" if entry.edited else entry.what
 
 
 def _what_became_of(notice: NotificationView) -> str:
@@ -172,6 +227,7 @@ def list_incidents(
         {
             "ticket": incident.ticket_id,
             "status": incident.status,
+            "priority": incident.priority,
             "about": incident.category,
             "sure": _percent(incident.confidence),
             "customer": _cut(incident.customer_id, 24),
@@ -181,7 +237,9 @@ def list_incidents(
         }
         for incident in _views().incidents(limit, status)
     ]
-    _print_table(rows, spare=("sure", "by", "customer", "opened", "about"), nothing="There are no incidents.")
+    _print_table(
+        rows, spare=("sure", "by", "customer", "opened", "priority", "about"), nothing="There are no incidents."
+    )
 
 
 @app.command()
@@ -240,6 +298,130 @@ def dead_retry(name: str) -> None:
     """Try it again, with all its attempts ahead of it."""
     _commands().retry(name)
     out.print(f"{name} is back in its lane.")
+
+
+# --- tokens
+
+
+@token.command(name="issue")
+def token_issue(
+    role: Annotated[Literal["reporter", "agent", "admin"], typer.Option(help="What its holder may do.")],
+    length: Annotated[str, typer.Option("--for", metavar="TIME", help="How long it holds: 12h, 30d.")] = "30d",
+    name: Annotated[str, typer.Option(help="Whom it is for; one is made up, if not given.")] = "",
+) -> None:
+    """Print a new token; say on stderr which it is."""
+    from bot import app as firstline
+    from bot.settings import parse_duration
+
+    try:
+        lifetime = parse_duration(length)
+    except ValueError as exc:
+        raise FirstlineError(f"--for: {exc}") from None
+    signer = firstline.signer()
+    text, issued = _firstline().tokens.issue(signer, Role(role), lifetime, name)
+    print(
+        f"{issued.jti}: {issued.name}, {issued.role}, until {_time(issued.expires_at)}. "
+        f"Take it back: bot token revoke {issued.jti}",
+        file=sys.stderr,
+    )
+    print(text)
+
+
+@token.command(name="list")
+def token_list() -> None:
+    """List the tokens that were given out."""
+    rows = [
+        {
+            "jti": one.jti,
+            "name": _cut(one.name, 24),
+            "role": one.role,
+            "expires": f"{one.expires_at:%Y-%m-%d %H:%M}",
+            "revoked": "" if one.revoked_at is None else f"{one.revoked_at:%Y-%m-%d %H:%M}",
+        }
+        for one in _firstline().tokens.listed()
+    ]
+    _print_table(rows, fold=True, nothing="No tokens were given out.")
+
+
+@token.command(name="revoke")
+def token_revoke(jti: Annotated[str, typer.Argument(metavar="JTI", help="The token's id.")]) -> None:
+    """Take a token back: within 5 seconds nobody takes it any more."""
+    revoked = _firstline().tokens.revoke(jti)
+    out.print(f"{revoked.jti} ({revoked.name}, {revoked.role}) is revoked.")
+
+
+# --- customers
+
+
+@app.command()
+def forget(customer: CustomerArgument) -> None:
+    """Erase all texts, names and addresses of a customer for good; the figures stay."""
+    done = _firstline().privacy.forget(customer, _administrator())
+    out.print(f"The customer {done.customer_id} is forgotten.")
+    shown = {
+        "identities": done.identities,
+        "incidents": done.incidents,
+        "of these closed": done.closed,
+        "messages": done.messages,
+        "earlier texts": done.revisions,
+        "deliveries": done.deliveries,
+        "notifications": done.notifications,
+        "of these cancelled": done.cancelled,
+        "follow-ups cancelled": done.follow_ups,
+        "lines of the audit trail": done.events,
+    }
+    _print_table([{"erased": name, "number": str(number)} for name, number in shown.items()])
+    if done.tickets:
+        out.print(f"The ticket desk keeps its own copy of {', '.join(done.tickets)}; erase them there.")
+    if done.sent:
+        out.print(f"{done.sent} text(s) were sent before and stay where they arrived; simulated mails lie in outbox/.")
+    out.print("Backups and copies of the database that were made before hold it still.")
+    if not done.scrubbed:
+        out.print(
+            "Somebody kept us from cleaning the database's file: stop the bot, and run "
+            'sqlite3 FILE "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"'
+        )
+
+
+@app.command()
+def export(
+    customer: CustomerArgument,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it here instead: for you alone.")] = None,
+) -> None:
+    """Print all that is kept about a customer, as JSON."""
+    if to is not None and os.path.lexists(to):
+        raise FirstlineError(f"--to: {to} is there already. Name another file.")
+    document = _firstline().privacy.export(customer, _administrator())
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    if to is None:
+        typer.echo(text.encode("utf-8"), nl=False)
+    else:
+        _write_new(to, text)
+        out.print(f"All that is kept about {document['customer']['id']} is in {to}.")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that nobody else may read, and that was not there before."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as exc:
+        raise FirstlineError(f"--to: {path} cannot be written ({exc.strerror}).") from None
+
+
+@customers.command()
+def merge(
+    customer: CustomerArgument,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="Who they are: an id, or the one name of a channel.")],
+) -> None:
+    """Join two customers who are one person: all that is the first one's is the second one's from now on."""
+    _commands().merge(customer, into, _administrator())
+    out.print(f"{tidy(customer)} and {tidy(into)} are one customer.")
+
+
+def _administrator() -> Caller:
+    """Whoever has the database's file or password may do everything."""
+    return Caller("command line", Role.ADMIN)
 
 
 # --- shared

@@ -1,6 +1,7 @@
 """The composition root: builds the parts, joins them, starts and stops them. The one module that knows all."""
 
 import gc
+import secrets
 import signal
 import threading
 import time
@@ -27,14 +28,21 @@ from bot.errors import ConfigurationError, Undeliverable
 from bot.follow_ups import FollowUps
 from bot.intake import Intake
 from bot.lanes import Lanes
+from bot.life import Life
+from bot.links import Links
 from bot.local_model import LocalModel
 from bot.model import Switch
 from bot.outbox import Outbox
+from bot.pages import Pages
 from bot.pipeline import Pipeline
-from bot.ports import Classifier, Clock, Sender, TicketDesk
+from bot.policy import Policy
+from bot.ports import Classifier, Clock, Sender, Signer, TicketDesk
+from bot.privacy import Privacy
 from bot.settings import Settings
+from bot.tickets import Tickets
+from bot.tokens import Tokens
 from bot.views import Views
-from storage import database, lanes
+from storage import database, lanes, state
 from storage.migrate import migrate, pending
 
 log = structlog.get_logger()
@@ -94,8 +102,21 @@ class Firstline:
         self.answers = Answers()
         self.views = Views()
         self.dispatcher = Threads(lambda lane: self.lanes.run(lane), settings.workers) if works else Nobody()
-        self.commands = Commands(world.clock, self.dispatcher)
-        self.follow_ups = FollowUps(world.clock, self.dispatcher)
+        self.tokens = Tokens(world.clock)
+        self.privacy = Privacy(world.clock)
+
+    @cached_property
+    def life(self) -> Life:
+        """Made on first use: it asks the database for the key of its links."""
+        return Life(Policy.of(self.settings), _links(self.settings))
+
+    @cached_property
+    def commands(self) -> Commands:
+        return Commands(self.world.clock, self.dispatcher, self.life)
+
+    @cached_property
+    def follow_ups(self) -> FollowUps:
+        return FollowUps(self.world.clock, self.dispatcher, self.life)
 
     @cached_property
     def intake(self) -> Intake:
@@ -110,13 +131,12 @@ class Firstline:
         desk_deadline = settings.ticket_within.total_seconds()
         pipeline = Pipeline(
             classifier=Ladder(world.classifiers),
-            desk=world.desk,
-            desk_breaker=desk_breaker,
-            desk_deadline=desk_deadline,
-            follow_up_after=settings.follow_up_after,
+            tickets=Tickets(world.desk, desk_breaker, desk_deadline),
+            life=self.life,
             simulated=frozenset(sender.name for sender in world.senders if sender.simulated),
             answers=self.answers,
             dispatcher=self.dispatcher,
+            clock=world.clock,
         )
         outbox = Outbox({sender.name: sender for sender in world.senders}, settings.attempts)
         jobs = DeskJobs(world.desk, desk_breaker, desk_deadline)
@@ -180,6 +200,21 @@ class Firstline:
             found = lanes.wake_forgotten(limit=1000)
         if found:
             log.warning("lanes.forgotten", number=found)
+
+
+def _links(settings: Settings) -> Links:
+    """What makes the links in mails: by LINK_KEY, else by a key of this database's own."""
+    from adapters.http.settings import HttpSettings
+
+    http = HttpSettings.read()
+    host = f"[{http.host}]" if ":" in http.host else http.host
+    if settings.link_key is not None:
+        key = settings.link_key.get_secret_value()
+    else:
+        with database.transaction():
+            key = state.keep("link key", secrets.token_urlsafe(48))
+        telemetry.hide([key])
+    return Links(settings.public_url or f"http://{host}:{http.port}", key)
 
 
 def add_commands(app: Any) -> None:
@@ -246,8 +281,25 @@ def web_application(firstline: Firstline, settings: Any) -> Any:
     from adapters.http.api import Core, create
 
     metrics = measure.page(lambda: firstline.views.standing(firstline.world.clock()))
-    core = Core(firstline.intake, firstline.answers, firstline.views, firstline.commands, UNAVAILABLE, metrics)
+    core = Core(
+        intake=firstline.intake,
+        answers=firstline.answers,
+        views=firstline.views,
+        commands=firstline.commands,
+        tokens=firstline.tokens,
+        pages=Pages(firstline.life.links, firstline.world.clock),
+        unavailable=UNAVAILABLE,
+        metrics=metrics,
+    )
     return create(core, settings)
+
+
+def signer() -> Signer:
+    """Return what signs the tokens of the API. Raises ConfigurationError without a key."""
+    from adapters.http.auth import Keys
+    from adapters.http.settings import HttpSettings
+
+    return Keys.of(HttpSettings.read())
 
 
 def _stop_signals() -> threading.Event:

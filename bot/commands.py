@@ -1,42 +1,173 @@
-"""What people may do to an incident. Each change is one conditional UPDATE in its transaction, and the row count
-decides: of two who resolve at once, one does."""
+"""What people may do to an incident, in one table for every channel and for the command line.
 
+Each change is one conditional UPDATE in its transaction, and the row count decides: of two who resolve at once, one
+does. A text goes out to a customer only by `reply` and `resolve`; what agents write among themselves stays inside.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn
 
 import structlog
+from peewee import IntegrityError
 
-from bot import views
-from bot.errors import Conflict, NotFound
-from bot.model import Incident, tidy
+from bot import outbox, views, wording
+from bot.errors import Conflict, Forbidden, NotFound, NotUnderstood
+from bot.ids import new_id
+from bot.life import Life, current
+from bot.masking import mask
+from bot.model import Caller, Category, Classification, Incident, Role, tidy
 from bot.ports import Clock, Dispatcher
-from storage import database, dead, follow_ups, incidents, notifications
+from storage import customers, database, dead, follow_ups, incidents, notifications
 
 log = structlog.get_logger()
 
 LONGEST_NOTE = 2000
+LONGEST_REPLY = 10_000
+LISTED = 20
+"""Incidents that `list` shows."""
+
+NOBODY = frozenset({"nobody", "none", "-"})
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line of the table. `usage` is what a person types, `does` what it does, `role` who may."""
+
+    usage: str
+    does: str
+    role: Role
+    run: Callable[["Commands", Caller, str, datetime | None], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """The commands, for every channel and for the command line. `actor` is who does it, for the audit trail."""
+    """The commands. `caller` is who gives one; all raise Forbidden for a caller who may not, and NotFound for a name
+    that is not exactly one incident's id or ticket number."""
 
     clock: Clock
     dispatcher: Dispatcher
+    life: Life
 
-    def resolve(self, name: str, actor: str, note: str = "") -> Incident:
-        """Resolve an incident, by its id or ticket id: nobody will be reminded of it. Raises NotFound, or Conflict if
-        it is resolved already (the text says by whom and when)."""
+    def run(self, line: str, caller: Caller, at: datetime | None = None) -> str:
+        """Run a command as a person types it, and return the answer. `at` is when they typed it, by the platform's
+        clock. Raises NotUnderstood with the list of all that there are, and what the command raises."""
+        name, rest = _split(tidy(line))
+        command = TABLE.get(name.lower())
+        if command is None:
+            raise NotUnderstood(f"There is no command {name[:32]!r}.\n{manual(caller)}" if name else manual(caller))
+        if not caller.may(command.role):
+            self._refuse(caller, name.lower(), rest)
+        return command.run(self, caller, rest, at)
+
+    def resolve(self, name: str, caller: Caller, note: str = "", at: datetime | None = None) -> Incident:
+        """Resolve an incident: its customer is told, with the note, and nobody is reminded of it. Raises Conflict if it
+        is resolved already (the text says by whom and when), or was reopened after `at`."""
+        with self._changing(name, caller, "resolve") as change:
+            incident, now = change.incident, change.now
+            change.lanes += self.life.resolve(incident, caller.name, _note(note), now, at or now)
+            incidents.touch(incident.id, now)
+        log.info("incident.resolved", incident_id=incident.id, ticket_id=incident.ticket_id)
+        return change.incident
+
+    def reopen(self, name: str, caller: Caller) -> Incident:
+        """Open a resolved incident again, and look at it again in a day. Raises Conflict if it is open, or if its
+        conversation goes on in another one that is."""
+        try:
+            with self._changing(name, caller, "reopen") as change:
+                change.lanes += self.life.reopen(change.incident, caller.name, change.now)
+                incidents.touch(change.incident.id, change.now)
+        except IntegrityError:  # another incident of its conversation was opened at this very moment
+            raise Conflict(f"The conversation of {change.incident.ticket_id} goes on in another ticket.") from None
+        return change.incident
+
+    def assign(self, name: str, caller: Caller, who: str = "me") -> Incident:
+        """Give an incident to an agent (`me`: the caller), or to nobody."""
+        who = tidy(who)[:64]
+        to = None if who.lower() in NOBODY else caller.name if who.lower() in ("", "me") else who
+        with self._changing(name, caller, "assign") as change:
+            incidents.touch(change.incident.id, change.now)
+            incidents.assign(change.incident.id, to)
+            change.record("assigned", before=change.incident.assignee, after=to)
+        return change.incident
+
+    def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
+        """Write to the customer, at every address of theirs. What was to come of follow-ups is cancelled: somebody is
+        at it. With a `key`, a repetition is recognised and sends nothing."""
+        text = mask(tidy(text))
+        if not text or len(text) > LONGEST_REPLY:
+            raise NotUnderstood(f"A reply has 1 to {LONGEST_REPLY} characters: reply TKT-x text")
+        with self._changing(name, caller, "reply") as change:
+            incident, now, message_id = change.incident, change.now, f"{caller.name}:{key}" if key else new_id()
+            if incidents.message(incident.channel, message_id) is None:
+                follow_ups.cancel(incident.id, now)
+                incidents.touch(incident.id, now)
+                notifications.cancel_reminders(incident.id)
+                incidents.say([_said(incident, "agent", caller.name, text, message_id, now)])
+                change.lanes += outbox.tell(
+                    incident, lambda to: wording.reply(incident, to, message_id, text), now, said=True
+                )
+                change.record("replied")
+        return change.incident
+
+    def note(self, name: str, caller: Caller, text: str) -> Incident:
+        """Write a note for agents. It never goes out."""
+        text = _note(text)
+        if not text:
+            raise NotUnderstood("A note needs a text: note TKT-x text")
+        with self._changing(name, caller, "note") as change:
+            incidents.touch(change.incident.id, change.now)
+            incidents.say([_said(change.incident, "note", caller.name, text, new_id(), change.now)])
+        return change.incident
+
+    def category(self, name: str, caller: Caller, category: str) -> Incident:
+        """Say what an incident is about; agents are told of one that becomes urgent by it."""
+        known = {other.value: other for other in Category}
+        chosen = known.get(tidy(category).lower().replace(" ", "_"))
+        if chosen is None:
+            raise NotUnderstood(f"There is no category {category[:32]!r}. There are: {', '.join(known)}.")
+        with self._changing(name, caller, "category") as change:
+            if change.incident.category == chosen:
+                raise Conflict(f"{change.incident.ticket_id} is {chosen} already.")
+            said = Classification(chosen, None, "Set by a person.", caller.name)
+            incidents.touch(change.incident.id, change.now)
+            change.lanes += self.life.reclassify(change.incident, said, caller.name, change.now)
+        return change.incident
+
+    def status(self, name: str, caller: Caller) -> Incident:
+        """Look at an incident; a customer at their own alone."""
+        with database.session():
+            if caller.may(Role.AGENT):
+                return Incident.of(views.known(name))
+            return _own(caller, name)
+
+    def list(self, caller: Caller, which: str = "") -> "list[Incident]":
+        """List open incidents: all, `mine`, or of one category; for a customer their own. The youngest first."""
+        with database.session():
+            if not caller.may(Role.AGENT):
+                return [Incident.of(row) for row in _all_own(caller)][:LISTED]
+            which = tidy(which).lower()
+            if which not in ("", "open", "mine", *Category):
+                raise NotUnderstood("list what? list [open|mine|category]; the categories are " + ", ".join(Category))
+            assignee = caller.name if which == "mine" else None
+            category = which if which in list(Category) else None
+            return [Incident.of(row) for row in incidents.newest(LISTED, "open", assignee=assignee, category=category)]
+
+    def merge(self, customer: str, into: str, caller: Caller) -> None:
+        """Join two customers who are one person. Raises NotFound or Conflict."""
+        self._allow(caller, Role.AGENT, "customers merge")
         with database.transaction():
             now = self.clock()
-            row = _known(name)
-            follow_ups.cancel(row["id"], now)  # before the incident, as who reminds does: no waiting in a circle
-            if not incidents.resolve(row["id"], now, actor):
-                raise Conflict(_already_resolved(_known(row["id"])))
-            incidents.record(row["id"], now, actor, "resolved", before="open", after=tidy(note)[:LONGEST_NOTE] or None)
-            notifications.cancel_reminders(row["id"])
-            incident = Incident.of(_known(row["id"]))
-        log.info("incident.resolved", incident_id=incident.id, ticket_id=incident.ticket_id)
-        return incident
+            one, other = known_customer(customer), known_customer(into)
+            for customer_id in (one, other):
+                row = customers.get(customer_id)
+                if row is not None and row["forgotten_at"] is not None:
+                    raise Conflict(f"The customer {customer_id} was forgotten and cannot be joined with another.")
+            if one == other or not customers.merge(one, other):
+                raise Conflict("These are the same customer already.")
+            customers.record(other, now, caller.name, "merged", one)
 
     def retry(self, name: str) -> None:
         """Put what was given up back into its lane, with all its attempts ahead of it. Raises NotFound."""
@@ -46,13 +177,180 @@ class Commands:
             raise NotFound(f"Nothing dead goes by {name[:64]!r}; see `bot dead list`.")
         self.dispatcher.wake(lane)
 
+    @contextmanager
+    def _changing(self, name: str, caller: Caller, command: str) -> "Iterator[_Change]":
+        """A transaction that changes the incident of this exact name; afterwards the change has the incident as it is
+        then, and the lanes are woken."""
+        self._allow(caller, Role.AGENT, command, name)
+        with database.transaction():
+            incident = Incident.of(views.known(name, exact=True))
+            change = _Change(incident, caller, self.clock(), [])
+            yield change
+            change.incident = current(incident.id)
+        for lane in change.lanes:
+            self.dispatcher.wake(lane)
 
-def _known(name: str) -> database.Row:
-    row = views.find(name)
-    if row is None:
-        raise NotFound(f"No incident goes by {name[:64]!r}.")
-    return row
+    def _allow(self, caller: Caller, role: Role, command: str, rest: str = "") -> None:
+        if not caller.may(role):
+            self._refuse(caller, command, rest)
+
+    def _refuse(self, caller: Caller, command: str, rest: str) -> None:
+        refuse(caller, command, rest, self.clock())
 
 
-def _already_resolved(row: database.Row) -> str:
-    return f"{row['ticket_id']} was resolved by {row['resolved_by']} at {row['resolved_at']:%Y-%m-%d %H:%M} UTC."
+@dataclass(slots=True)
+class _Change:
+    incident: Incident
+    caller: Caller
+    now: datetime
+    lanes: list[str]
+
+    def record(self, name: str, before: str | None = None, after: str | None = None) -> None:
+        incidents.record(self.incident.id, self.now, self.caller.name, name, before=before, after=after)
+
+
+def _said(
+    incident: Incident, direction: str, author: str, text: str, external_id: str, now: datetime
+) -> dict[str, Any]:
+    return {
+        "incident": incident.id,
+        "channel": incident.channel,
+        "external_id": external_id,
+        "direction": direction,
+        "author": author,
+        "text": text,
+        "created_at": now,
+        "written_at": now,
+    }
+
+
+def _note(text: str) -> str:
+    """Tidy a note, mask it, and cut it, with a mark, where it is too long."""
+    text = mask(tidy(text))
+    return text if len(text) <= LONGEST_NOTE else f"{text[: LONGEST_NOTE - 1]}…"
+
+
+def refuse(caller: Caller, command: str, rest: str, now: datetime, whose: str = "agents") -> NoReturn:
+    """Keep an attempt at a command in the audit trail, and raise Forbidden. `whose`: for whom the command is."""
+    with database.transaction():
+        incidents.record(None, now, caller.name, "refused", after=f"{command} {rest}".strip()[:200])
+    log.warning("command.refused", command=command, caller=caller.name)
+    raise Forbidden(f"{command} is for {whose}, and you are not one of them.")
+
+
+def known_customer(name: str) -> str:
+    """Find a customer by their id, or by the name that one channel alone knows. Raises NotFound."""
+    row = customers.get(name)
+    if row is not None:
+        return str(row["merged_into"] or name)
+    found = {row["customer"] for row in customers.named(name)}
+    if len(found) != 1:
+        said = "More than one customer goes" if found else "No customer goes"
+        raise NotFound(f"{said} by {name[:64]!r}. Write the customer's id: bot show TKT-x tells it.")
+    return str(found.pop())
+
+
+def _own(caller: Caller, name: str) -> Incident:
+    """Find a customer's own incident; what belongs to others is answered as what does not exist."""
+    written = tidy(name).lower().removeprefix("tkt-")
+    found = [row for row in _all_own(caller) if row["ticket_id"].lower() == f"tkt-{written}"]
+    if len(found) != 1:
+        raise NotFound(f"No ticket of yours goes by {name[:64]!r}.")
+    return Incident.of(found[0])
+
+
+def _all_own(caller: Caller) -> "list[database.Row]":
+    if caller.customer is None:
+        return []
+    identity = customers.identity(caller.customer.channel, caller.customer.key)
+    if identity is None:
+        return []
+    return incidents.of_identities([row["id"] for row in customers.identities(identity["customer"])])
+
+
+def _split(line: str) -> tuple[str, str]:
+    name, _, rest = line.lstrip("/").replace("\n", " ", 1).partition(" ")
+    return name, rest.strip()
+
+
+# --- the table
+
+
+def _resolve(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    ticket, note = _split(rest)
+    return f"{do.resolve(_needed(ticket, 'resolve'), caller, note, at).ticket_id} is resolved."
+
+
+def _reopen(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    return f"{do.reopen(_needed(_split(rest)[0], 'reopen'), caller).ticket_id} is open again."
+
+
+def _assign(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    ticket, who = _split(rest)
+    incident = do.assign(_needed(ticket, "assign"), caller, who)
+    return f"{incident.ticket_id} is assigned to {incident.assignee or 'nobody'}."
+
+
+def _reply(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    ticket, text = _split(rest)
+    incident = do.reply(_needed(ticket, "reply"), caller, text)
+    ways = " and ".join(to.channel for to in incident.addresses) or "the conversation on the web"
+    return f"Your reply to {incident.ticket_id} goes out by {ways}."
+
+
+def _write_note(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    ticket, text = _split(rest)
+    return f"Noted on {do.note(_needed(ticket, 'note'), caller, text).ticket_id}; the customer does not see it."
+
+
+def _category(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    ticket, name = _split(rest)
+    incident = do.category(_needed(ticket, "category"), caller, name)
+    return f"{incident.ticket_id} is {incident.category} now ({incident.priority})."
+
+
+def _status(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    return line_of(do.status(_needed(_split(rest)[0], "status"), caller), caller)
+
+
+def _list(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    found = do.list(caller, rest)
+    return "\n".join(line_of(incident, caller) for incident in found) or "There are none."
+
+
+def _help(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    return manual(caller)
+
+
+def _needed(ticket: str, command: str) -> str:
+    if not ticket:
+        raise NotUnderstood(f"Which ticket? {TABLE[command].usage}")
+    return ticket
+
+
+def line_of(incident: Incident, caller: Caller) -> str:
+    """Say in one line how an incident stands; what agents decide among themselves is for agents."""
+    resolved = "" if incident.resolved_at is None else f" since {incident.resolved_at:%Y-%m-%d %H:%M} UTC"
+    line = f"{incident.ticket_id}  {incident.status}{resolved}, opened {incident.created_at:%Y-%m-%d %H:%M} UTC"
+    if not caller.may(Role.AGENT):
+        return line
+    return f"{line}, {incident.category}, {incident.priority}, assigned to {incident.assignee or 'nobody'}"
+
+
+def manual(caller: Caller) -> str:
+    """List the commands that this caller may give."""
+    lines = [(command.usage, command.does) for command in TABLE.values() if caller.may(command.role)]
+    return "\n".join(f"{usage} - {does}" for usage, does in lines)
+
+
+TABLE: Mapping[str, Command] = {
+    "resolve": Command("resolve TKT-x [note]", "resolve; the customer is told, with the note", Role.AGENT, _resolve),
+    "reopen": Command("reopen TKT-x", "open again", Role.AGENT, _reopen),
+    "assign": Command("assign TKT-x [who|me|nobody]", "give to an agent", Role.AGENT, _assign),
+    "reply": Command("reply TKT-x text", "write to the customer", Role.AGENT, _reply),
+    "note": Command("note TKT-x text", "write a note that stays inside", Role.AGENT, _write_note),
+    "category": Command("category TKT-x name", "say what it is about", Role.AGENT, _category),
+    "status": Command("status TKT-x", "look at one", Role.CUSTOMER, _status),
+    "list": Command("list [open|mine|category]", "list what is open", Role.CUSTOMER, _list),
+    "help": Command("help", "this list", Role.CUSTOMER, _help),
+}

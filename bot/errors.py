@@ -7,10 +7,12 @@ FirstlineError
 │   ├── Uncertain         it may have arrived; ask `Sender.find`
 │   └── CannotTell        nobody can say whether it arrived
 ├── ClassificationFailed  the model gave no usable answer
+├── Rerouted              the incident that a message belongs to changed meanwhile; it is routed again
 ├── LeaseLost             a lane was given to another worker; this one's work is void
 ├── Forbidden             a command by somebody who may not
 ├── NotFound              a command on something that does not exist
-└── Conflict              a command that came too late
+├── Conflict              a command that came too late
+└── NotUnderstood         a command that there is not, or that lacks something
 ConfigurationError        outside the family: the process does not start
 """
 
@@ -62,6 +64,11 @@ class NotCommitted(FirstlineError):
     """Raised when a message could not be stored: the platform must not be told "received", and sends it again."""
 
 
+class Rerouted(FirstlineError):
+    """Raised inside the transaction that ends a message's way when the incident that it belongs to is no longer what
+    it was; what was done is rolled back, and the message is routed again."""
+
+
 class LeaseLost(FirstlineError):
     """Raised when a lane's lease ended while its work was going on; what was not committed is rolled back."""
 
@@ -76,6 +83,10 @@ class NotFound(FirstlineError):
 
 class Conflict(FirstlineError):
     """Raised when the incident is no longer in the state that the command needs. Says who changed it, and when."""
+
+
+class NotUnderstood(FirstlineError):
+    """Raised for a command that there is not, or that lacks something. Says what there is."""
 
 
 class ConfigurationError(Exception):

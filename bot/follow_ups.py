@@ -1,4 +1,4 @@
-"""A day later: still open, a reminder; resolved, nothing."""
+"""A day later: still open, a reminder; resolved, nothing. Two days later, untouched by agents: an escalation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,18 @@ from datetime import datetime
 import structlog
 
 from bot import measure, outbox, wording
+from bot.life import Life
 from bot.model import Address, Incident, Notice
 from bot.ports import Clock, Dispatcher
-from storage import database, follow_ups, incidents, notifications
+from storage import database, follow_ups, incidents
+from storage.follow_ups import Claimed
 
 log = structlog.get_logger()
 
 AT_ONCE = 200
 """Follow-ups in one transaction: long enough to be quick, short enough not to keep others from writing."""
+
+ANSWERS = ("solved", "not_solved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class FollowUps:
 
     clock: Clock
     dispatcher: Dispatcher
+    life: Life
 
     def work(self) -> None:
         """Handle everything that is due, `AT_ONCE` at a time. Several processes may do this at once."""
@@ -37,36 +42,67 @@ class FollowUps:
             if not claimed:
                 return 0
             log.info("follow_up.claimed", number=len(claimed))
-            lanes = self._settle(claimed, now)
-        measure.reminders.inc(len(lanes))
-        log.info("reminder.stored", number=len(lanes), follow_ups=len(claimed))
+            reminded, lanes = self._remind([one for one in claimed if one.kind == "reminder"], now)
+            lanes += self._escalate([one for one in claimed if one.kind == "escalation"], now)
+        measure.reminders.inc(reminded)
+        log.info("reminder.stored", number=reminded, follow_ups=len(claimed))
         for lane in lanes:
             self.dispatcher.wake(lane)
         return len(claimed)
 
-    def _settle(self, claimed: Sequence[tuple[int, str]], now: datetime) -> list[str]:
-        still_open = follow_ups.mark_reminded([incident_id for _, incident_id in claimed])
-        reminded = {incident_id: row_id for row_id, incident_id in claimed if incident_id in still_open}
-        follow_ups.settle([row_id for row_id, incident_id in claimed if incident_id in still_open], "reminded", now)
-        follow_ups.settle(
-            [row_id for row_id, incident_id in claimed if incident_id not in still_open], "nothing_to_do", now
+    def _remind(self, claimed: Sequence[Claimed], now: datetime) -> tuple[int, list[str]]:
+        """Remind the customers of what is open, unless it is their night: then when that is over."""
+        quiet = self.life.policy.quiet
+        morning = None if quiet is None else quiet.end(now)
+        if morning is not None:
+            follow_ups.put_off([one.id for one in claimed], morning)
+            return 0, []
+        still_open = follow_ups.mark_reminded([one.incident_id for one in claimed])
+        due = _settle(claimed, still_open, "reminded", now)
+        owed: list[tuple[Address, Notice]] = []
+        said = []
+        for one, incident in due:
+            texts = self._words(one, incident, now)
+            owed += texts[0]
+            said.append(outbox.on_timeline(incident, texts[1], now))
+        if said:
+            incidents.say(said)
+        return len(due), outbox.owe(owed, now)
+
+    def _words(self, one: Claimed, incident: Incident, now: datetime) -> tuple[list[tuple[Address, Notice]], Notice]:
+        """Word a reminder for every address of the customer and for the agents; and for the timeline."""
+        actions = self.life.links.actions(incident, ANSWERS, incident.openings, now)
+        owed = [(to, wording.reminder(incident, to, one.id, now, actions)) for to in incident.addresses]
+        shown = owed[0][1] if owed else wording.reminder(incident, Address("web", incident.id), one.id, now)
+        agents = [(to, wording.agents_reminder(incident, to, one.id, now)) for to in self.life.policy.agents]
+        return owed + agents, shown
+
+    def _escalate(self, claimed: Sequence[Claimed], now: datetime) -> list[str]:
+        """Tell the agents what none of them has touched."""
+        untouched = follow_ups.untouched([one.incident_id for one in claimed])
+        due = _settle(claimed, untouched, "escalated", now)
+        agents = self.life.policy.agents
+        return outbox.owe(
+            [(to, wording.escalation(incident, to, one.id, now)) for one, incident in due for to in agents], now
         )
-        incidents.record_many([_event(incident_id, now) for incident_id in reminded])
-        return outbox.owe(self._reminders(reminded, now), now)
-
-    def _reminders(self, reminded: dict[str, int], now: datetime) -> list[tuple[Address, Notice]]:
-        """Write to the addresses to which the acknowledgement went."""
-        opened = {row["id"]: row for row in incidents.many(list(reminded))}
-        owed = []
-        for told in notifications.acknowledged(list(reminded)):
-            to = Address(told["channel"], told["recipient"])
-            try:
-                incident = Incident.of(opened[told["incident"]])
-                owed.append((to, wording.reminder(incident, to, reminded[incident.id], now)))
-            except ValueError as exc:  # a row that cannot be read must not keep all others from being reminded of
-                log.error("reminder.failed", incident_id=told["incident"], exc_info=exc)
-        return owed
 
 
-def _event(incident_id: str, now: datetime) -> database.Row:
-    return {"incident": incident_id, "at": now, "actor": "clock", "name": "reminded", "before": None, "after": None}
+def _settle(claimed: Sequence[Claimed], meant: set[str], state: str, now: datetime) -> list[tuple[Claimed, Incident]]:
+    """End follow-ups: in this state if their incident is one of those that are meant. Return these, each with its
+    incident, but for those that cannot be read: they must not keep all others from being followed up."""
+    due = [one for one in claimed if one.incident_id in meant]
+    follow_ups.settle([one.id for one in due], state, now)
+    follow_ups.settle([one.id for one in claimed if one.incident_id not in meant], "nothing_to_do", now)
+    incidents.record_many([_event(one.incident_id, state, now) for one in due])
+    rows = {row["id"]: row for row in incidents.many([one.incident_id for one in due])}
+    read = []
+    for one in due:
+        try:
+            read.append((one, Incident.of(rows[one.incident_id])))
+        except ValueError as exc:
+            log.error("reminder.failed", incident_id=one.incident_id, exc_info=exc)
+    return read
+
+
+def _event(incident_id: str, name: str, now: datetime) -> database.Row:
+    return {"incident": incident_id, "at": now, "actor": "clock", "name": name, "before": None, "after": None}

@@ -1,6 +1,6 @@
 """The values that flow through Firstline. All are frozen; none holds anything live, so each can be stored."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -28,11 +28,60 @@ class Category(StrEnum):
     OTHER = "other"
 
 
+URGENCY = {Category.OTHER: 0, Category.FRAUD_REPORT: 2, Category.ACCOUNT_LOCKED: 2}
+"""How urgent each category is; those that are not named: 1."""
+
+
+def urgency(category: Category) -> int:
+    """Return 2 for what agents are told of at once, 0 for what nobody could name, 1 for all else."""
+    return URGENCY.get(category, 1)
+
+
 class NoticeKind(StrEnum):
-    """Why we write to somebody."""
+    """Why we write to somebody: to the customer, and from ALERT on to the agents."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
+    ADDED = "added"
     REMINDER = "reminder"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    REPLY = "reply"
+    ALERT = "alert"
+    AGENT_REMINDER = "agent_reminder"
+    ESCALATION = "escalation"
+
+
+class MessageKind(StrEnum):
+    """What a delivery is: a message, a new text for one, the end of one, or a button that was pressed."""
+
+    NEW = "new"
+    EDIT = "edit"
+    DELETE = "delete"
+    ACTION = "action"
+
+
+class Role(StrEnum):
+    """What a caller may do; each may do what those before it may."""
+
+    CUSTOMER = "customer"
+    REPORTER = "reporter"
+    AGENT = "agent"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks for something, as the channel proves it. `name` goes into the audit trail. `customer` is, for a
+    customer, the channel and the identity there by which they are known."""
+
+    name: str
+    role: Role
+    customer: "Address | None" = None
+
+    def may(self, role: Role) -> bool:
+        """Whether this role, or a higher one, is the caller's."""
+        ranks = list(Role)
+        return ranks.index(self.role) >= ranks.index(role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +105,12 @@ class InboundMessage:
     `lane` names the chat whose messages are handled in order. `answer_on` is the channel on which the customer wants
     the answer, `addresses` is where we may write to them (claimed, not proven). `fingerprint` tells two bodies under
     one external id apart; empty where the platform cannot send such.
+
+    `about` is, for an edit or a deletion, the external id of the message that it is about; an action has its name as
+    text. `thread` and `refers_to` are what routing goes by: the conversation that it stands in, and the ids on its
+    channel that it refers to, the nearest first. In a `private` chat a message outside any thread joins what is open;
+    `fresh` says that it is another problem. `automatic` is machine mail. `written_at` is the platform's time of it.
+    `proven` are addresses that the channel itself vouches for; `reporter` is the caller of the API who brought it.
     """
 
     channel: str
@@ -66,23 +121,72 @@ class InboundMessage:
     answer_on: str
     addresses: tuple[Address, ...] = ()
     fingerprint: str = ""
+    kind: MessageKind = MessageKind.NEW
+    about: str = ""
+    thread: str = ""
+    refers_to: tuple[str, ...] = ()
+    private: bool = False
+    fresh: bool = False
+    automatic: bool = False
+    written_at: datetime | None = None
+    proven: tuple[Address, ...] = ()
+    reporter: str = ""
+
+    @property
+    def identity(self) -> Address:
+        """Who wrote it, as far as the channel proves it. Two callers of the API may use one name for two customers."""
+        return Address(self.channel, f"{self.reporter}:{self.customer_id}" if self.reporter else self.customer_id)
+
+    @property
+    def is_about(self) -> str:
+        """The external id of the message that this one is, or changes."""
+        return self.about or self.external_id
 
     def to_json(self) -> dict[str, Any]:
-        """Written out by hand: this is the hot path, and `asdict` is ten times slower."""
-        return {
+        """Written out by hand: this is the hot path, and `asdict` is ten times slower. What is seldom set is left
+        out."""
+        data: dict[str, Any] = {
             "channel": self.channel,
             "external_id": self.external_id,
             "lane": self.lane,
             "customer_id": self.customer_id,
             "text": self.text,
             "answer_on": self.answer_on,
-            "addresses": [{"channel": to.channel, "key": to.key} for to in self.addresses],
+            "addresses": addresses_to_json(self.addresses),
             "fingerprint": self.fingerprint,
+            "reporter": self.reporter,
         }
+        seldom = (self.kind, self.about, self.thread, self.refers_to, self.private, self.fresh, self.automatic)
+        if seldom != _USUAL:
+            data.update(zip(_SELDOM, seldom, strict=True))
+        if self.written_at is not None:
+            data["written_at"] = self.written_at.isoformat()
+        if self.proven:
+            data["proven"] = addresses_to_json(self.proven)
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "InboundMessage":
-        return cls(**{**data, "addresses": tuple(Address(**address) for address in data["addresses"])})
+        values = dict(data)
+        values["addresses"] = addresses_from_json(values["addresses"])
+        values["proven"] = addresses_from_json(values.get("proven", ()))
+        values["refers_to"] = tuple(values.get("refers_to", ()))
+        values["kind"] = MessageKind(values.get("kind", MessageKind.NEW))
+        if "written_at" in values:
+            values["written_at"] = datetime.fromisoformat(values["written_at"])
+        return cls(**values)
+
+
+_SELDOM = ("kind", "about", "thread", "refers_to", "private", "fresh", "automatic")
+_USUAL = (MessageKind.NEW, "", "", (), False, False, False)
+
+
+def addresses_to_json(addresses: Iterable[Address]) -> list[dict[str, str]]:
+    return [{"channel": to.channel, "key": to.key} for to in addresses]
+
+
+def addresses_from_json(data: Iterable[Mapping[str, str]]) -> tuple[Address, ...]:
+    return tuple(Address(to["channel"], to["key"]) for to in data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +200,24 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """A classifier's answer. `confidence` is between 0 and 1, or None if nobody could say; it is never made up."""
+    """A classifier's answer. `confidence` is between 0 and 1, or None if nobody could say; it is never made up.
+    `thanks`: the text says thank you and nothing else, as far as this classifier can tell."""
 
     category: Category
     confidence: float | None
     reason: str
     classified_by: str
+    thanks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One customer problem, as it stood when it was read."""
+    """One customer problem, as it stood when it was read.
+
+    `conversation` is the id of the first incident of its conversation, `continues` that of the one before it.
+    `addresses` is where its customer may be written to. `openings` and `resolutions` count how often it was opened and
+    resolved, `last_opened_at` is the last of the former; `touched_at` is when an agent first acted on it.
+    """
 
     id: str
     ticket_id: str
@@ -124,6 +235,21 @@ class Incident:
     resolved_at: datetime | None = None
     resolved_by: str | None = None
     reminder_sent: bool = False
+    language: str = "en"
+    addresses: tuple[Address, ...] = ()
+    reporter: str = ""
+    conversation: str = ""
+    continues: str | None = None
+    openings: int = 1
+    resolutions: int = 0
+    last_opened_at: datetime | None = None
+    touched_at: datetime | None = None
+    identity_id: int | None = None
+
+    @property
+    def priority(self) -> str:
+        """`urgent` or `normal`."""
+        return "urgent" if urgency(self.category) == 2 else "normal"
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Incident":
@@ -145,7 +271,45 @@ class Incident:
             resolved_at=row["resolved_at"],
             resolved_by=row["resolved_by"],
             reminder_sent=bool(row["reminder_sent"]),
+            language=row["language"],
+            addresses=addresses_from_json(row["addresses"]),
+            reporter=row["reporter"],
+            conversation=row["conversation"],
+            continues=row["continues"],
+            openings=row["openings"],
+            resolutions=row["resolutions"],
+            last_opened_at=row["last_opened_at"],
+            touched_at=row["touched_at"],
+            identity_id=row["identity"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What the reader of a notice can do at once: a button, or a link where there are no buttons."""
+
+    name: str
+    label: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What somebody asks for by a link. `turn` is which opening or resolution of the incident it was written for."""
+
+    incident_id: str
+    action: str
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the follower of a link is asked. `button` is the answer that they are about to give."""
+
+    ticket_id: str
+    question: str
+    button: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +318,8 @@ class Notice:
 
     `key` is unique and stays the same however often the text is sent, so that a receiver can spot a repetition.
     The parts are plain text without mark-up, in the customer's language: `facts` are (label, value) pairs, `quote` is
-    the customer's own text (data, never mark-up). `text` is all of it, for a channel that shows no more than text.
+    the customer's own text (data, never mark-up). `text` is all of it, for a channel that shows no more than text;
+    `brief` is what it says beyond what the reader knows.
     """
 
     key: str
@@ -168,12 +333,18 @@ class Notice:
     quote: str
     closing: str
     language: str = "en"
+    actions: tuple[Action, ...] = ()
 
     @property
     def text(self) -> str:
         facts = "\n".join(f"{label}: {value}" for label, value in self.facts)
         quote = "\n".join(f"> {line}" for line in self.quote.splitlines())
-        return "\n\n".join(part for part in (self.greeting, self.lead, facts, quote, self.closing) if part)
+        links = "\n".join(f"{action.label}: {action.url}" for action in self.actions if action.url)
+        return "\n\n".join(part for part in (self.greeting, self.lead, facts, quote, self.closing, links) if part)
+
+    @property
+    def brief(self) -> str:
+        return " ".join(part for part in (self.lead, self.closing) if part)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -181,7 +352,8 @@ class Notice:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Notice":
         facts = tuple((label, value) for label, value in data["facts"])
-        return cls(**{**data, "kind": NoticeKind(data["kind"]), "facts": facts})
+        actions = tuple(Action(**action) for action in data.get("actions", ()))
+        return cls(**{**data, "kind": NoticeKind(data["kind"]), "facts": facts, "actions": actions})
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +371,7 @@ class TimelineEntry:
     who: str
     what: str
     text: str = ""
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,19 +392,24 @@ class NotificationView:
 
 @dataclass(frozen=True, slots=True)
 class IncidentDetails:
-    """An incident with everything that happened to it."""
+    """An incident with everything that happened to it. `customer` is the id of whose it is."""
 
     incident: Incident
     timeline: tuple[TimelineEntry, ...] = field(default=())
     notifications: tuple[NotificationView, ...] = field(default=())
+    customer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that is accepted and not handled yet, under the id that its incident will get if it opens one."""
+    """A message that is accepted and not handled yet, under the id that its incident will get if it opens one. `lane`
+    is the chat whose messages wait behind it."""
 
     incident_id: str
     received_at: datetime
+    lane: str = ""
+    reporter: str = ""
+    customer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ pending → sending → sent | simulated        it arrived, as far as anybody ca
                   → uncertain               it may have arrived: look (`Sender.find`) before anything is repeated
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,9 @@ from bot.deadline import DeadlinePassed, within
 from bot.errors import CannotTell, TryLater, Uncertain, Undeliverable
 from bot.lanes import Lease, asked_to_wait, backoff, describe
 from bot.measure import step
-from bot.model import Address, Notice, Sent
+from bot.model import Address, Incident, Notice, Sent
 from bot.ports import Sender
-from storage import notifications
+from storage import conversations, incidents, notifications
 
 log = structlog.get_logger()
 
@@ -35,6 +35,35 @@ def owe(owed: Iterable[tuple[Address, Notice]], now: datetime) -> list[str]:
     rows = [_row(to, notice, now) for to, notice in owed]
     notifications.owe(rows)
     return [row["lane"] for row in rows]
+
+
+def tell(incident: Incident, write: Callable[[Address], Notice], now: datetime, said: bool = False) -> list[str]:
+    """Owe a text to every address of an incident's customer, and put it on the timeline (unless it was `said` there
+    already); inside the caller's transaction. `write` words it for an address. Return the lanes to wake."""
+    owed = [(to, write(to)) for to in incident.addresses]
+    if not said:
+        shown = owed[0][1] if owed else write(Address("web", incident.id))
+        incidents.say([on_timeline(incident, shown, now)])
+    return owe(owed, now)
+
+
+def tell_agents(agents: Iterable[Address], write: Callable[[Address], Notice], now: datetime) -> list[str]:
+    """Owe a text to everybody who is told of what agents must know. Return the lanes to wake."""
+    return owe([(to, write(to)) for to in agents], now)
+
+
+def on_timeline(incident: Incident, notice: Notice, now: datetime) -> dict[str, Any]:
+    """The row of the timeline for a text of ours; it is one text, however many addresses it goes to."""
+    return {
+        "incident": incident.id,
+        "channel": incident.channel,
+        "external_id": notice.key.rpartition(".")[0],
+        "direction": "bot",
+        "author": "Firstline",
+        "text": notice.brief,
+        "created_at": now,
+        "written_at": now,
+    }
 
 
 def _row(to: Address, notice: Notice, now: datetime) -> dict[str, Any]:
@@ -96,6 +125,8 @@ class Outbox:
         status = "simulated" if sender.simulated else "sent"
         with lease.finishing() as now:
             notifications.mark_sent(row, status, sent.provider_id, now)
+            if sent.provider_id:
+                conversations.add_of_incident(row["incident"], row["channel"], sent.provider_id)
         count(row, status)
         log.info("notification.sent", status=status, attempts=row["attempts"], **_names(row))
 

@@ -1,39 +1,40 @@
 """The way of a message, on one page: receive → classify → create the ticket → store → notify → schedule.
 
-A worker comes here with a message that is already committed. Nothing is written before `store`; store, notify and
-schedule are one transaction, so that a crash leaves all or nothing, and a rerun gets the same ticket from the desk.
+A worker comes here with a message that is already committed. `routing` says whether it opens an incident (the six
+steps) or belongs to one (`replies`). Nothing is written before `store`; store, notify and schedule are one transaction,
+so that a crash leaves all or nothing, and a rerun gets the same ticket from the desk. Inside it the routing is checked
+again.
 """
 
-import re
-import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from peewee import IntegrityError
 
-from bot import measure, outbox, wording
+from bot import measure, outbox, routing, wording
 from bot.answers import Answers
-from bot.breaker import Breaker
-from bot.deadline import within
+from bot.classify import NOBODY
+from bot.customers import identify
+from bot.errors import Rerouted
 from bot.lanes import Lease, describe
+from bot.language import detect
+from bot.life import Life
 from bot.measure import step
-from bot.model import Classification, InboundMessage, Incident
-from bot.ports import Classifier, Dispatcher, TicketDesk
-from storage import follow_ups, inbox, incidents, jobs
+from bot.missing import missing
+from bot.model import Classification, InboundMessage, Incident, MessageKind, addresses_to_json
+from bot.policy import Policy
+from bot.ports import Classifier, Clock, Dispatcher
+from bot.replies import Done, Replies, catch_up, is_ours, on_timeline
+from bot.routing import Move, Place
+from bot.tickets import Ticket, Tickets, local_number
+from storage import database, inbox, incidents, jobs
 
 log = structlog.get_logger()
 
-DESK_ID = re.compile(r"[A-Za-z0-9-]{1,32}")
 LINK_AGAIN_AFTER = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """What the customer is told, and what the desk calls it (None: the desk has not answered yet, or there is none)."""
-
-    id: str
-    external_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,35 +42,76 @@ class Pipeline:
     """Handles the inbound lanes. `simulated` are the channels whose texts are shown or written to a file, not sent."""
 
     classifier: Classifier
-    desk: TicketDesk | None
-    desk_breaker: Breaker
-    desk_deadline: float
-    follow_up_after: timedelta
+    tickets: Tickets
+    life: Life
     simulated: frozenset[str]
     answers: Answers
     dispatcher: Dispatcher
+    clock: Clock
+
+    @property
+    def policy(self) -> Policy:
+        return self.life.policy
 
     def handle(self, lease: Lease) -> None:
-        """Take the message at the head of an inbound lane all the way."""
+        """Take the message at the head of an inbound lane all the way; again, if its incident changed meanwhile."""
+        for tries_left in (2, 1, 0):
+            try:
+                return self._take(lease)
+            except (Rerouted, IntegrityError) as exc:
+                if not tries_left:
+                    raise
+                log.info("message.rerouted", reason=describe(exc))
+        return None
+
+    def _take(self, lease: Lease) -> None:
         incident_id, message = self.receive(lease)
-        with step("classify"):
-            classification = self.classify(incident_id, message)
-        with step("create_ticket"):
-            ticket = self.create_ticket(incident_id, message, classification)
-        with step("store"), lease.finishing() as now:
-            incident = self.store(incident_id, message, classification, ticket, now)
-            lanes = self.notify(incident, message, now)
-            self.schedule(incident, now)
-            outcome = self.finish(lease, incident, message)
-        log.info("incident.opened", incident_id=incident.id, ticket_id=incident.ticket_id, category=incident.category)
-        measure.incidents.labels(incident.category, classification.classified_by).inc()
-        self.answers.fulfil(incident.id, outcome)
-        for lane in lanes:
-            self.dispatcher.wake(lane)
+        message, place, original = self.route(message)
+        said = None
+        if routing.needs_classifier(place, message):
+            with step("classify"):
+                said = self.classify(incident_id, message)
+        replies = Replies(self.life)
+        if original is not None:
+            self._finish_with(lease, lambda now: replies.revise(message, original, said, now))
+        elif message.kind in (MessageKind.DELETE, MessageKind.ACTION):
+            self._finish_with(lease, lambda now: replies.press(message, place, now))
+        else:
+            move = routing.decide(place.incident, message, said, self.policy, self.clock())
+            if move in (Move.OPEN, Move.CONTINUE):
+                self._open(lease, incident_id, message, place, said or NOBODY)
+            else:
+                self._finish_with(lease, lambda now: replies.take(message, place, move, said, now))
 
     def receive(self, lease: Lease) -> tuple[str, InboundMessage]:
         """Read the message, and the id that `accept` minted for its incident: the desk's idempotency key."""
-        return lease.row["incident_id"], InboundMessage.from_json(lease.row["payload"])
+        message = InboundMessage.from_json(lease.row["payload"])
+        return lease.row["incident_id"], replace(message, written_at=message.written_at or lease.row["received_at"])
+
+    def route(self, message: InboundMessage) -> tuple[InboundMessage, Place, database.Row | None]:
+        """Find where a message belongs; and, if it changes an earlier one, or is an original that comes after its edit,
+        that one. An edit of what was never seen is a new message."""
+        with database.session():
+            place = routing.find(message, self.policy, self.clock())
+            original = incidents.message(message.channel, message.is_about) if place.conversation else None
+        if message.kind is MessageKind.EDIT and original is None:
+            message = replace(message, kind=MessageKind.NEW, external_id=message.about, about="")
+        return message, place, original
+
+    def _open(
+        self, lease: Lease, incident_id: str, message: InboundMessage, place: Place, classification: Classification
+    ) -> None:
+        with step("create_ticket"):
+            ticket = self.create_ticket(incident_id, message, classification)
+        with step("store"), lease.finishing() as now:
+            routing.confirm(place, message, self.policy, now)
+            incident = self.store(incident_id, message, place, classification, ticket, now)
+            lanes = self.notify(incident, now)
+            self.schedule(incident, now)
+            outcome = self.finish(lease, incident, self.opened(incident, place))
+        log.info("incident.opened", incident_id=incident.id, ticket_id=incident.ticket_id, category=incident.category)
+        measure.incidents.labels(incident.category, classification.classified_by).inc()
+        self._report(outcome, lanes)
 
     def classify(self, incident_id: str, message: InboundMessage) -> Classification:
         answer = self.classifier(message.text)
@@ -84,35 +126,22 @@ class Pipeline:
 
     def create_ticket(self, incident_id: str, message: InboundMessage, classification: Classification) -> Ticket:
         """Ask the desk for a ticket, or draw a local number if it does not answer in time."""
-        external_id = self._ask_desk(incident_id, message, classification)
-        if external_id is None or not DESK_ID.fullmatch(external_id):
-            ticket = Ticket(local_number(), external_id)
-        else:
-            ticket = Ticket(f"TKT-{external_id}", external_id)
-        log.info("ticket.created", incident_id=incident_id, ticket_id=ticket.id, at_desk=external_id is not None)
-        return ticket
-
-    def _ask_desk(self, incident_id: str, message: InboundMessage, classification: Classification) -> str | None:
-        desk = self.desk
-        if desk is None:
-            return None
-        try:
-            opened = self.desk_breaker.call(
-                lambda: within(
-                    self.desk_deadline, lambda: desk.open(incident_id, classification.category, message.text)
-                )
-            )
-            return opened or None
-        except Exception as exc:  # whatever it is, the incident is opened
-            measure.failures.labels("desk").inc()
-            log.warning("desk.failed", incident_id=incident_id, reason=describe(exc))
-            return None
+        return self.tickets.create(incident_id, classification.category, message.text)
 
     def store(
-        self, incident_id: str, message: InboundMessage, said: Classification, ticket: Ticket, now: datetime
+        self,
+        incident_id: str,
+        message: InboundMessage,
+        place: Place,
+        said: Classification,
+        ticket: Ticket,
+        now: datetime,
     ) -> Incident:
-        """Write the incident, its first message and its audit event; and, if the desk owes us its id, the job of
-        asking again. Should the number be taken already, another is drawn."""
+        """Write the incident, its first message, what leads to it, and its audit event; and, if the desk owes us its
+        id, the job of asking again. Should the number be taken already, another is drawn."""
+        if ticket.owed:
+            jobs.add("link", incident_id, 0, {}, now + LINK_AGAIN_AFTER, now)
+        before = place.incident
         values: dict[str, Any] = {
             "id": incident_id,
             "customer_id": message.customer_id,
@@ -130,55 +159,77 @@ class Pipeline:
             "resolved_at": None,
             "resolved_by": None,
             "reminder_sent": False,
+            "identity": before.identity_id if before and is_ours(message) else identify(message, now),
+            "reporter": message.reporter,
+            "conversation": place.conversation or incident_id,
+            "chat": message.lane if message.private else "",
+            "continues": None if before is None else before.id,
+            "addresses": addresses_to_json(message.addresses or (before.addresses if before else ())),
+            "language": detect(message.text),
+            "openings": 1,
+            "resolutions": 0,
+            "last_opened_at": now,
+            "touched_at": None,
         }
         while not incidents.open(values):
             values["ticket_id"] = local_number()
-        incidents.say(_first_message(incident_id, message, now))
+        incidents.say([on_timeline(incident_id, message, values["identity"], now)])
         incidents.record(incident_id, now, message.channel, "opened", after=values["ticket_id"])
-        if self.desk is not None and ticket.external_id is None:
-            jobs.add("link", incident_id, {}, now + LINK_AGAIN_AFTER, now)
+        routing.lead(values["conversation"], message, ("web", incident_id))
+        catch_up(message, now)
         return Incident.of(values)
 
-    def notify(self, incident: Incident, message: InboundMessage, now: datetime) -> list[str]:
-        """Owe an acknowledgement to every address of the customer; return the lanes that it waits in."""
-        return outbox.owe(
-            [(to, wording.acknowledgement(incident, to, self.follow_up_after)) for to in message.addresses], now
+    def notify(self, incident: Incident, now: datetime) -> list[str]:
+        """Owe an acknowledgement to every address of the customer, and a word to the agents if it is urgent; return
+        the lanes that they wait in."""
+        lacks = missing(incident.category, incident.message)
+        lanes = outbox.tell(
+            incident, lambda to: wording.acknowledgement(incident, to, self.policy.follow_up_after, lacks), now
         )
+        return lanes + (self.life.alert(incident, "opened", now) if incident.priority == "urgent" else [])
 
     def schedule(self, incident: Incident, now: datetime) -> None:
         """Have somebody look again in a day."""
-        follow_ups.schedule(incident.id, now, now + self.follow_up_after)
+        self.life.arm(incident.id, now)
 
-    def finish(self, lease: Lease, incident: Incident, message: InboundMessage) -> dict[str, Any]:
+    def opened(self, incident: Incident, place: Place) -> str:
+        """Say what was done, to the one who sent the message."""
+        channels = [to.channel for to in incident.addresses]
+        said = wording.ticket_created(
+            [channel for channel in channels if channel in self.simulated],
+            [channel for channel in channels if channel not in self.simulated],
+            incident.language,
+        )
+        if place.incident is None:
+            return said
+        linked = wording.said("linked_new", incident.language, ticket=incident.ticket_id, old=place.incident.ticket_id)
+        return f"{linked} {said}"
+
+    def finish(self, lease: Lease, incident: Incident | None, says: str) -> dict[str, Any]:
         """Mark the message as handled, with the answer that its sender gets now and for every repetition."""
-        channels = [to.channel for to in message.addresses]
-        outcome = {
-            "incident_id": incident.id,
-            "ticket_id": incident.ticket_id,
-            "status": incident.status,
-            "classification": incident.category,
-            "confidence": incident.confidence,
-            "message": wording.ticket_created(
-                [channel for channel in channels if channel in self.simulated],
-                [channel for channel in channels if channel not in self.simulated],
-            ),
-        }
+        outcome: dict[str, Any] = {"message_id": lease.row["incident_id"], "message": says}
+        if incident is not None:
+            outcome |= {
+                "incident_id": incident.id,
+                "ticket_id": incident.ticket_id,
+                "status": incident.status,
+                "classification": incident.category,
+                "confidence": incident.confidence,
+                "priority": incident.priority,
+            }
         inbox.done(lease.row["id"], outcome)
         return outcome
 
+    def _finish_with(self, lease: Lease, change: Callable[[datetime], Done]) -> None:
+        """End a message's way with what it does to what is there."""
+        with step("store"), lease.finishing() as now:
+            done = change(now)
+            outcome = self.finish(lease, done.incident, done.says)
+        log.info("message.put", incident_id=outcome.get("incident_id"), move=done.did)
+        self._report(outcome, done.lanes)
 
-def local_number() -> str:
-    """Draw a ticket number of our own: `TKT-` and 8 random hex digits."""
-    return f"TKT-{secrets.token_hex(4)}"
-
-
-def _first_message(incident_id: str, message: InboundMessage, now: datetime) -> dict[str, Any]:
-    return {
-        "incident": incident_id,
-        "channel": message.channel,
-        "external_id": message.external_id,
-        "direction": "customer",
-        "author": message.customer_id,
-        "text": message.text,
-        "created_at": now,
-    }
+    def _report(self, outcome: dict[str, Any], lanes: list[str]) -> None:
+        """Tell who waits for the outcome, and have others go on."""
+        self.answers.fulfil(outcome["message_id"], outcome)
+        for lane in lanes:
+            self.dispatcher.wake(lane)

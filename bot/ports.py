@@ -10,11 +10,13 @@ from typing import Any, Protocol
 from bot.model import (
     Accepted,
     Address,
+    Caller,
     Classification,
     InboundMessage,
     Incident,
     IncidentDetails,
     Notice,
+    Page,
     Received,
     Sent,
 )
@@ -92,15 +94,42 @@ class Views(Protocol):
 
     def stats(self) -> dict[str, Any]: ...
 
+    def message(self, name: str, message_id: str) -> str:
+        """Return the external id of a message of this incident's conversation. Raises NotFound."""
+
     def ready(self) -> None:
         """Return if the database answers; else raise what it raises."""
 
 
 class Commands(Protocol):
-    """What people may do. `actor` is who does it."""
+    """What people may do. `caller` is who does it. All raise Forbidden for a caller who may not, NotFound for a name
+    that is not exactly one incident's id or ticket number, and Conflict when the incident's state does not allow it."""
 
-    def resolve(self, name: str, actor: str, note: str) -> Incident:
-        """Resolve an incident, by its id or ticket id. Raises NotFound or Conflict."""
+    def run(self, line: str, caller: Caller, at: datetime | None = None) -> str:
+        """Run a command as a person types it, and return the answer; `at` is when they typed it."""
+
+    def resolve(self, name: str, caller: Caller, note: str = "", at: datetime | None = None) -> Incident: ...
+
+    def reopen(self, name: str, caller: Caller) -> Incident: ...
+
+    def assign(self, name: str, caller: Caller, who: str = "me") -> Incident: ...
+
+    def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
+        """Write to the customer; with a `key`, a repetition sends nothing."""
+
+    def note(self, name: str, caller: Caller, text: str) -> Incident: ...
+
+    def category(self, name: str, caller: Caller, category: str) -> Incident: ...
+
+
+class Pages(Protocol):
+    """What somebody sees who follows a link of a mail."""
+
+    def ask(self, token: str) -> Page:
+        """Return the page that asks whether it is meant. Raises Forbidden if the link is not ours, or too old."""
+
+    def message(self, token: str) -> InboundMessage:
+        """Return what to accept when it is. Raises Forbidden."""
 
 
 class Channel(Sender, Protocol):
@@ -110,12 +139,31 @@ class Channel(Sender, Protocol):
         """While entered, call `inbox.accept` once per message; acknowledge to the platform only after it returns."""
 
 
+class Signer(Protocol):
+    """Makes the tokens by which callers of the API are known."""
+
+    def sign(self, caller: Caller, jti: str, issued_at: datetime, expires_at: datetime) -> str:
+        """Return a token that says who has it, until it expires; `jti` names it. Raises FirstlineError for a name or a
+        role that no token can have."""
+
+
+class Tokens(Protocol):
+    """The tokens that were given out."""
+
+    def revoked(self) -> set[str]:
+        """Return the ids of all that were taken back. Asks the database, and raises what it raises."""
+
+
 class TicketDesk(Protocol):
     """The external ticket system."""
 
     def open(self, incident_id: str, category: str, message: str) -> str:
         """Open a ticket, or find the one that was opened for this incident, and return the desk's id of it.
         Raises TryLater when it cannot be reached or does not answer as expected, Undeliverable when it refuses."""
+
+    def update(self, external_id: str, status: str, note: str, key: str) -> None:
+        """Set the status of the ticket that has this id at the desk: `closed`, or `open` again; `note` says why. `key`
+        is the same for every repetition of one change. Raises TryLater and Undeliverable, as `open` does."""
 
 
 class Dispatcher(Protocol):

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot import telemetry
 from bot.errors import ConfigurationError
+from bot.quiet_hours import QuietHours
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = timedelta(days=3650)
@@ -84,6 +85,29 @@ class Settings(FromEnvironment):
         timedelta(seconds=3), gt=timedelta(0), description="How long the ticket desk may hold up a message."
     )
     follow_up_after: Duration = Field(timedelta(hours=24), description="When an incident is looked at again.")
+    escalate_after: Duration = Field(
+        timedelta(hours=48), description="When agents are told of an incident that none of them has touched."
+    )
+    quiet_hours: str | None = Field(None, description="When no reminder is sent, such as 22:00-07:00.")
+    time_zone: str = Field("UTC", description="Whose clock QUIET_HOURS go by, such as Europe/Madrid.")
+    conversation_idle: Duration = Field(
+        timedelta(hours=4), description="How long a private chat may be silent and still be about the same incident."
+    )
+    burst: Duration = Field(
+        timedelta(seconds=60), description="How long after a message the next one is joined to it without a word."
+    )
+    reopen_within: Duration = Field(
+        timedelta(days=14), description="How long after its resolution an answer reopens an incident."
+    )
+    agents_email: str | None = Field(
+        None, description="Where agents are told of urgent, reminded and untouched incidents."
+    )
+    public_url: str | None = Field(
+        None, description="Address of the HTTP side as customers see it, for links in mails. Not set: HOST and PORT."
+    )
+    link_key: SecretStr | None = Field(
+        None, description="Signs the links in mails. Not set: a key that is made once and kept in the database."
+    )
     attempts: int = Field(24, ge=1, description="How often a piece of work is tried before it is put aside as dead.")
     lease: Duration = Field(
         timedelta(seconds=10),
@@ -97,3 +121,35 @@ class Settings(FromEnvironment):
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for machines.")
+
+    @property
+    def quiet(self) -> QuietHours | None:
+        """The hours in which no reminder is sent, if there are any."""
+        return None if self.quiet_hours is None else QuietHours.parse(self.quiet_hours, self.time_zone)
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str | None) -> str | None:
+        if value is not None:
+            QuietHours.parse(value, "UTC")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _a_zone(cls, value: str) -> str:
+        QuietHours.parse("22:00-07:00", value)
+        return value
+
+    @field_validator("agents_email")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,190}", value):
+            raise ValueError("must be one mail address, such as agents@shop.example")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
+            raise ValueError("must be an address such as https://support.shop.example")
+        return None if value is None else value.rstrip("/")

@@ -44,7 +44,7 @@ _WORDS = re.compile(
     r"|(?P<hook>(?<=hooks\.slack\.com)/(?:services|workflows|triggers)/[^\s\"'<>]{1,512})"
     r"|(?P<token>xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}|AIza[\w-]{20,}|ya29\.[\w-]{16,}|AQ\.[\w-]{20,}"
     rf"|(?<!\d)\d{{6,12}}(?::|%3[Aa])(?!{_UUID})[\w-]{{30,}}"
-    r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|(?i:\bbearer)\s{1,8}[\w.~+/=-]{8,}"
+    r"|(?:(?<![\w-])eyJ[\w-]{8,}|eyJ[\w-]{8,128}+)\.[\w-]{8,}(?:\.[\w-]*)?|(?i:\bbearer)\s{1,8}[\w.~+/=-]{8,}"
     r"|(?i:\bbasic)\s{1,8}(?=[a-z]{0,64}[A-Z0-9+/=])[A-Za-z0-9+/]{6,}={0,2})"
     # name=value or "name": "value" where the name says that the value is secret
     r"|(?P<name>(?i:[?&](?:key|sig|code|auth)|pass(?:word|wd)|secret|token|signature|api[_-]?key)"

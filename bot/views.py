@@ -1,5 +1,6 @@
 """Every read for people, as frozen values."""
 
+import re
 import statistics
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,8 +8,10 @@ from typing import Any
 
 from bot.errors import NotFound
 from bot.model import Incident, IncidentDetails, NotificationView, Received, TimelineEntry, tidy
-from storage import database, dead, inbox, incidents, notifications, stats
+from storage import customers, database, dead, inbox, incidents, notifications, stats
 from storage.dead import Dead
+
+DELETED = "(deleted by its author)"
 
 
 class Views:
@@ -22,13 +25,28 @@ class Views:
     def incident(self, name: str) -> IncidentDetails | Received:
         """Find an incident by its id or its ticket id, with its timeline and notifications. Raises NotFound."""
         with database.session():
-            row = find(name)
-            if row is not None:
-                return _details(row)
             waiting = inbox.by_incident(tidy(name).lower())
-        if waiting is None:
-            raise NotFound(f"No incident goes by {name[:64]!r}.")
-        return Received(waiting["incident_id"], waiting["received_at"])
+            if waiting is None or waiting["state"] == "done":
+                return _details(known(_goes_on_in(waiting, name)))
+        said = waiting["payload"]
+        return Received(
+            waiting["incident_id"],
+            waiting["received_at"],
+            waiting["lane"].removeprefix("in/"),
+            said.get("reporter", ""),
+            said["customer_id"],
+        )
+
+    def message(self, name: str, message_id: str) -> str:
+        """Return the external id of the message that has this id, if it is one of the incident's conversation (or still
+        waits behind its first one). Raises NotFound."""
+        with database.session():
+            row, asked = inbox.by_incident(tidy(message_id).lower()), inbox.by_incident(tidy(name).lower())
+            outcome = {} if row is None else row["outcome"] or {}
+            waits_with_it = row is not None and asked is not None and row["lane"] == asked["lane"]
+            if row is None or not (waits_with_it or _is_in(outcome.get("incident_id", ""), name)):
+                raise NotFound(f"No message of this incident goes by {message_id[:64]!r}.")
+        return str(row["external_id"])
 
     def ready(self) -> None:
         """Return if the database answers; else raise what it raises."""
@@ -65,31 +83,73 @@ class Views:
         return row
 
 
-def find(name: str) -> database.Row | None:
-    """Find an incident's row by its id or by its ticket id, without regard to case where that leaves one. Within a
-    session. Raises NotFound if it leaves several."""
+SHORTEST_PREFIX = 4
+"""Characters of a ticket number by which it may be found by whoever only looks."""
+
+
+def known(name: str, exact: bool = False) -> database.Row:
+    """Find an incident's row; within a session. Raises NotFound, which names those that may be meant.
+
+    A name is the incident's id or its ticket number, without regard to case and with or without `TKT-`. `exact`: for
+    what changes something, the whole number; else a beginning that one number alone has will do.
+    """
     written = tidy(name)
     by_id = incidents.get(written.lower())
     if by_id is not None:
         return by_id
-    found = incidents.by_ticket(written)
-    exact = [row for row in found if row["ticket_id"] == written]
-    if len(exact or found) > 1:
-        raise NotFound(f"{written[:64]!r} may be {' or '.join(row['ticket_id'] for row in found)}: write it exactly.")
-    return next(iter(exact or found), None)
+    for number in (written, f"TKT-{written}"):
+        found = incidents.by_ticket(number)
+        same_case = [row for row in found if row["ticket_id"] == number]
+        if len(same_case or found) == 1:
+            return (same_case or found)[0]
+        if found:
+            raise NotFound(f"{written[:64]!r} may be {_or(found)}: write it exactly.")
+    return _by_beginning(written, exact)
+
+
+def _by_beginning(written: str, exact: bool) -> database.Row:
+    beginning = written[4:] if written.lower().startswith("tkt-") else written
+    similar = []
+    if len(beginning) >= SHORTEST_PREFIX and re.fullmatch("[A-Za-z0-9-]+", beginning):
+        similar = incidents.by_prefix(f"TKT-{beginning}", 5)
+    if len(similar) == 1 and not exact:
+        return similar[0]
+    did_you_mean = f" Did you mean {_or(similar)}?" if similar else ""
+    raise NotFound(f"No incident goes by {written[:64]!r}.{did_you_mean}")
+
+
+def _or(found: list[database.Row]) -> str:
+    return " or ".join(row["ticket_id"] for row in found)
+
+
+def _is_in(incident_id: str, name: str) -> bool:
+    """Whether an incident is of the conversation of the one that goes by this name."""
+    incident = incidents.get(incident_id)
+    return incident is not None and incident["conversation"] == known(name)["conversation"]
+
+
+def _goes_on_in(handled: database.Row | None, name: str) -> str:
+    """The incident that a message went to: its own, or one that was there already."""
+    outcome = {} if handled is None else handled["outcome"] or {}
+    return str(outcome.get("incident_id", name))
 
 
 def _details(row: database.Row) -> IncidentDetails:
-    said = [
-        TimelineEntry(message["created_at"], message["author"], message["direction"], message["text"])
-        for message in incidents.messages(row["id"])
-    ]
+    said = [_entry(message) for message in incidents.messages(row["id"])]
     done = [
         TimelineEntry(event["at"], event["actor"], event["name"], event["after"] or "")
         for event in incidents.events(row["id"])
     ]
     owed = [_notification(notice) for notice in notifications.of_incident(row["id"])]
-    return IncidentDetails(Incident.of(row), tuple(sorted(said + done, key=lambda entry: entry.at)), tuple(owed))
+    timeline = tuple(sorted(said + done, key=lambda entry: entry.at))
+    return IncidentDetails(Incident.of(row), timeline, tuple(owed), customers.owner(row["identity"]) or "")
+
+
+def _entry(message: database.Row) -> TimelineEntry:
+    """What is seen of a message: of one that its author has deleted, that it was there."""
+    text = DELETED if message["deleted_at"] is not None else message["text"]
+    edited = message["edited_at"] is not None
+    return TimelineEntry(message["written_at"], message["author"], message["direction"], text, edited)
 
 
 def _notification(row: database.Row) -> NotificationView:

@@ -1,81 +1,336 @@
-"""Every sentence that a customer reads."""
+"""Every text that a person reads. The sentences stand in `bot/catalogues`, one file for each language; customers get
+theirs in their incident's language, agents in English."""
 
-from collections.abc import Sequence
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Literal
 
-from bot.model import Address, Category, Incident, Notice, NoticeKind
+from bot.language import ENGLISH, LANGUAGES
+from bot.model import Action, Address, Category, Incident, Notice, NoticeKind
 
-CATEGORY_WORDS = {
-    Category.DUPLICATE_PAYMENT: "Duplicate payment",
-    Category.FAILED_PAYMENT: "Failed payment",
-    Category.FRAUD_REPORT: "Fraud report",
-    Category.REFUND_REQUEST: "Refund request",
-    Category.ACCOUNT_LOCKED: "Locked account",
-    Category.STATEMENT_ERROR: "Statement error",
-    Category.OTHER: "General request",
-}
+CATALOGUES = Path(__file__).parent / "catalogues"
+RIGHT_TO_LEFT = frozenset({"ar"})
+RATING = re.compile(r"rate-([1-5])")
+LONGEST_QUOTE = 500
 
-CHANNEL_WORDS = {"email": "Email", "sms": "SMS", "whatsapp": "WhatsApp message"}
+Unit = Literal["minute", "hour", "day"]
 
 
-def acknowledgement(incident: Incident, to: Address, follow_up_after: timedelta) -> Notice:
-    """Thank the customer, tell the numbers, repeat their words, and promise the follow-up."""
-    return Notice(
-        key=f"{incident.id}.acknowledgement.{to.channel}",
-        kind=NoticeKind.ACKNOWLEDGEMENT,
-        incident_id=incident.id,
-        ticket_id=incident.ticket_id,
-        subject=f"[{incident.ticket_id}] We have received your message",
-        greeting="Thank you for contacting us.",
-        lead=f"We have opened ticket {incident.ticket_id} for you. Please keep this number.",
-        facts=_facts(incident),
-        quote=incident.message,
-        closing=f"We will get back to you within {_length(follow_up_after)}.",
+def key(incident: Incident, what: str, to: Address) -> str:
+    """Return the key of a notice: the same however often it is written, and another for every address. The address
+    itself is not in it."""
+    digest = hashlib.sha256(to.key.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{incident.id}.{what}.{to.channel}-{digest[:8]}"
+
+
+# --- to customers
+
+
+def acknowledgement(incident: Incident, to: Address, follow_up_after: timedelta, missing: Sequence[str] = ()) -> Notice:
+    """Thank the customer, tell the numbers, repeat their words, and promise the follow-up. Ask, in one sentence, for
+    what is `missing`: any of "amount", "date" and "last_four" (the card's last digits)."""
+    language = _known(incident.language)
+    written = _notice(
+        NoticeKind.ACKNOWLEDGEMENT, incident, to, "acknowledgement", language, soon=_soon(follow_up_after, language)
+    )
+    ask = _say(language, "acknowledgement.ask", details=_list(missing, language)) if missing else ""
+    return replace(
+        written,
+        facts=_facts(incident, language),
+        quote=quoted(incident.message),
+        closing=f"{ask} {written.closing}".strip(),
     )
 
 
-def reminder(incident: Incident, to: Address, follow_up_id: int, now: datetime) -> Notice:
-    """Tell the customer, a day later, that their incident is still open and not forgotten."""
-    return Notice(
-        key=f"{incident.id}.reminder-{follow_up_id}.{to.channel}",
-        kind=NoticeKind.REMINDER,
-        incident_id=incident.id,
-        ticket_id=incident.ticket_id,
-        subject=f"[{incident.ticket_id}] We are still working on your request",
-        greeting="Your request is still open, and we have not forgotten it.",
-        lead=f"Ticket {incident.ticket_id} was opened {_length(now - incident.created_at)} ago; our team is on it.",
-        facts=_facts(incident),
-        quote=incident.message,
-        closing="You need not do anything. We will write to you as soon as it is solved.",
+def added(incident: Incident, to: Address, message_id: str) -> Notice:
+    """Tell the customer that what they wrote, the message of this id, was put on the incident that they have."""
+    return _notice(NoticeKind.ADDED, incident, to, f"added-{message_id}", _known(incident.language))
+
+
+def reminder(
+    incident: Incident, to: Address, follow_up_id: int, now: datetime, actions: tuple[Action, ...] = ()
+) -> Notice:
+    """Tell the customer that their incident is still open and not forgotten, and ask whether it is solved."""
+    language = _known(incident.language)
+    ago = _ago(now - incident.created_at, language)
+    written = _notice(NoticeKind.REMINDER, incident, to, f"reminder-{follow_up_id}", language, ago=ago)
+    return replace(written, facts=_facts(incident, language), quote=quoted(incident.message), actions=actions)
+
+
+def resolved(
+    incident: Incident,
+    to: Address,
+    note: str = "",
+    actions: tuple[Action, ...] = (),
+    reopen_within: timedelta = timedelta(days=14),
+) -> Notice:
+    """Tell the customer that it is solved, with the agent's note; say for how long an answer opens it again, and ask
+    how satisfied they are."""
+    language = _known(incident.language)
+    length = _length(reopen_within, language)
+    written = _notice(NoticeKind.RESOLVED, incident, to, f"resolved-{incident.resolutions}", language, length=length)
+    return replace(
+        written,
+        lead=f"{written.lead}\n\n{note}".rstrip(),
+        facts=_facts(incident, language),
+        closing=f"{written.closing}\n\n{_say(language, 'resolved.rating')}",
+        actions=actions,
     )
 
 
-def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Ticket", incident.ticket_id),
-        ("Incident", incident.id),
-        ("About", CATEGORY_WORDS[incident.category]),
+def reopened(incident: Incident, to: Address, follow_up_after: timedelta) -> Notice:
+    """Tell the customer that their incident is open again, and promise the follow-up anew."""
+    language = _known(incident.language)
+    soon = _soon(follow_up_after, language)
+    written = _notice(NoticeKind.REOPENED, incident, to, f"reopened-{incident.openings}", language, soon=soon)
+    return replace(written, facts=_facts(incident, language))
+
+
+def reply(incident: Incident, to: Address, message_id: str, text: str) -> Notice:
+    """Carry an agent's answer, the message of this id, to the customer."""
+    language = _known(incident.language)
+    written = _notice(NoticeKind.REPLY, incident, to, f"reply-{message_id}", language)
+    return replace(written, lead=text, facts=_facts(incident, language)[:1])
+
+
+# --- to agents
+
+
+def alert(incident: Incident, to: Address, why: str) -> Notice:
+    """Tell the agents of what cannot wait. `why` is "opened", "category" (it has become urgent), "reopened" or
+    "not_solved", with or without a number behind a hyphen. Raises ValueError for any other."""
+    section = f"alert_{why.partition('-')[0]}"
+    if f"{section}.subject" not in _catalogue(ENGLISH):
+        raise ValueError(f"bot/catalogues/en.toml has no section [{section}]: write one, or alert for another reason.")
+    return _for_agents(_notice(NoticeKind.ALERT, incident, to, f"alert-{why}", ENGLISH, section), incident)
+
+
+def agents_reminder(incident: Incident, to: Address, follow_up_id: int, now: datetime) -> Notice:
+    """Tell the agents that an incident is still open."""
+    what = f"agents-reminder-{follow_up_id}"
+    return _for_agents(
+        _notice(NoticeKind.AGENT_REMINDER, incident, to, what, ENGLISH, ago=_since_opened(incident, now)), incident
     )
 
 
-def ticket_created(simulated: Sequence[str], under_way: Sequence[str]) -> str:
+def escalation(incident: Incident, to: Address, follow_up_id: int, now: datetime) -> Notice:
+    """Tell the agents, or those above them, that no agent has acted on an incident."""
+    what = f"escalation-{follow_up_id}"
+    return _for_agents(
+        _notice(NoticeKind.ESCALATION, incident, to, what, ENGLISH, ago=_since_opened(incident, now)), incident
+    )
+
+
+def _for_agents(written: Notice, incident: Incident) -> Notice:
+    assigned = ((_say(ENGLISH, "agents.assignee"), incident.assignee),) if incident.assignee else ()
+    return replace(written, facts=_facts(incident, ENGLISH) + assigned, quote=quoted(incident.message))
+
+
+def _since_opened(incident: Incident, now: datetime) -> str:
+    return _ago(now - (incident.last_opened_at or incident.created_at), ENGLISH)
+
+
+# --- short answers and words
+
+
+def ticket_created(simulated: Sequence[str], under_way: Sequence[str], language: str = ENGLISH) -> str:
     """Say, in the answer to the one who posted a message, what has happened and what is under way. Both are channels:
     those whose texts are shown or written to a file, and those whose texts are being sent."""
-    sentences = ["Ticket created."]
-    sentences += [f"{CHANNEL_WORDS[channel]} on its way." for channel in under_way]
-    sentences += [f"{CHANNEL_WORDS[channel]} simulated, not sent: no provider is configured." for channel in simulated]
+    sentences = [said("ticket_created", language)]
+    sentences += [said("on_its_way", language, channel=_channel_word(channel, language)) for channel in under_way]
+    sentences += [said("simulated", language, channel=_channel_word(channel, language)) for channel in simulated]
     return " ".join(sentences)
 
 
-def _length(time: timedelta) -> str:
-    """Say a length of time in minutes, hours, or (from two days on) days; never less than a minute."""
+def said(name: str, language: str = ENGLISH, **values: str) -> str:
+    """Return a short answer, of the section `[answer]`. Only "linked_new" needs values: `ticket` and `old`, the numbers
+    of the new ticket and of the one before. Raises KeyError if there is no such answer, or a value is missing."""
+    return _say(language, f"answer.{name}", **values)
+
+
+def action_label(name: str, language: str) -> str:
+    """Return what stands on a button: a sentence for "solved" and "not_solved", the digit for "rate-1" to "rate-5".
+    Raises KeyError for any other."""
+    rating = RATING.fullmatch(name)
+    return rating[1] if rating else _say(language, f"action.{name}")
+
+
+def question(name: str, language: str) -> str:
+    """Return what the page behind a link asks: "solved" or "rate"."""
+    return _say(language, f"page.{name}")
+
+
+def category_word(category: Category, language: str) -> str:
+    """Return what people call a category."""
+    return _say(language, f"category.{category}")
+
+
+def _channel_word(channel: str, language: str) -> str:
+    return _template(language, f"channel.{channel}") or channel.capitalize()
+
+
+# --- what customers wrote
+
+_OPENS = "([{<\"'*_«„“‘¿¡"
+_CLOSES = ")]}>\"'*_»”“’.,;:!?…،؛؟।"
+_LINK = re.compile(
+    r"://|\bwww\.|[^\s.]\.(?=[^\W\d_])[\w-]{2,63}(?::\d{1,5})?(?:[/\\]|[?#]\w)",
+    re.IGNORECASE,
+)
+"""A scheme, or `www.`, or a domain (of any script) with a path, a query or a fragment behind it."""
+_WRITTEN = re.compile(r"\S+")
+
+
+def quoted(text: str) -> str:
+    """Return what we repeat of a customer's words: at most LONGEST_QUOTE characters, and no links.
+
+    Whoever names an address of somebody else must not have us send them a link. An empty text stays empty.
+    """
+    return _cut(_WRITTEN.sub(_without_link, text), LONGEST_QUOTE)
+
+
+def _without_link(written: re.Match[str]) -> str:
+    """Replace what stands between two spaces, if there is a link in it, but for the punctuation around it."""
+    word = written[0]
+    if not _LINK.search(word):
+        return word
+    start = len(word) - len(word.lstrip(_OPENS))
+    end = len(word.rstrip(_CLOSES))
+    return f"{word[:start]}[link]{word[end:]}"
+
+
+def _cut(text: str, longest: int) -> str:
+    """Cut a text behind a word, or within one if it is longer than half of what there is room for."""
+    if len(text) <= longest:
+        return text
+    head = text[: longest - 1]
+    if not head[-1].isspace() and not text[longest - 1].isspace():
+        words = head.rsplit(maxsplit=1)[0]
+        head = words if len(words) > longest // 2 else head
+    return f"{head.rstrip()}…"
+
+
+# --- the catalogues
+
+
+def _notice(
+    kind: NoticeKind, incident: Incident, to: Address, what: str, language: str, section: str = "", **values: str
+) -> Notice:
+    """Write what the section of the catalogue (by default that of the kind's name) says. It may say nothing in the
+    greeting, the lead or the closing."""
+    section = section or kind
+    known = {"ticket": incident.ticket_id, "category": category_word(incident.category, language), **values}
+
+    def part(name: str) -> str:
+        return _template(language, f"{section}.{name}").format_map(known)
+
+    return Notice(
+        key=key(incident, what, to),
+        kind=kind,
+        incident_id=incident.id,
+        ticket_id=incident.ticket_id,
+        subject=f"[{incident.ticket_id}] {part('subject')}",
+        greeting=part("greeting"),
+        lead=part("lead"),
+        facts=(),
+        quote="",
+        closing=part("closing"),
+        language=language,
+    )
+
+
+def _facts(incident: Incident, language: str) -> tuple[tuple[str, str], ...]:
+    return (
+        (_say(language, "label.ticket"), incident.ticket_id),
+        (_say(language, "label.incident"), _isolated(incident.id, language)),
+        (_say(language, "label.about"), category_word(incident.category, language)),
+    )
+
+
+def _isolated(name: str, language: str) -> str:
+    """Keep an id that may begin with digits in its order where the text around it runs from right to left (UAX #9,
+    LEFT-TO-RIGHT ISOLATE). A ticket's number, which begins with letters, needs no such marks."""
+    return f"\u2066{name}\u2069" if language in RIGHT_TO_LEFT else name
+
+
+def _list(missing: Sequence[str], language: str) -> str:
+    *first, last = [_say(language, f"missing.{name}") for name in missing]
+    return f"{_say(language, 'missing.comma').join(first)}{_say(language, 'missing.and')}{last}" if first else last
+
+
+def _say(language: str, name: str, **values: str) -> str:
+    template = _template(language, name)
+    if not template:
+        raise KeyError(f"bot/catalogues/en.toml has no {name}")
+    return template.format_map(values)
+
+
+def _template(language: str, name: str) -> str:
+    """Look up a sentence in a language, or else in English; empty if there is none."""
+    return _catalogue(_known(language)).get(name) or _catalogue(ENGLISH).get(name, "")
+
+
+def _known(language: str) -> str:
+    return language if language in LANGUAGES else ENGLISH
+
+
+@cache
+def _catalogue(language: str) -> Mapping[str, str]:
+    """Read the sentences of a language, each under `section.name`."""
+    with (CATALOGUES / f"{language}.toml").open("rb") as file:
+        sections = tomllib.load(file)
+    return {f"{section}.{name}": text for section, texts in sections.items() for name, text in texts.items()}
+
+
+# --- lengths of time
+
+
+def _length(time: timedelta, language: str) -> str:
+    """Say how long, in minutes, hours, or (from two days on) days; never less than a minute."""
+    number, unit = _rounded(time)
+    return _english(number, unit) if language == ENGLISH else _by_babel(number, unit, language)
+
+
+def _soon(time: timedelta, language: str) -> str:
+    """Say within what time from now."""
+    number, unit = _rounded(time)
+    return f"within {_english(number, unit)}" if language == ENGLISH else _by_babel(number, unit, language, "from now")
+
+
+def _ago(time: timedelta, language: str) -> str:
+    """Say how long ago."""
+    number, unit = _rounded(time)
+    return f"{_english(number, unit)} ago" if language == ENGLISH else _by_babel(number, unit, language, "ago")
+
+
+def _rounded(time: timedelta) -> tuple[int, Unit]:
     minutes = max(1, round(time.total_seconds() / 60))
     if minutes < 60:
-        return _number(minutes, "minute")
+        return minutes, "minute"
     if minutes < 2 * 1440:
-        return _number(round(minutes / 60), "hour")
-    return _number(round(minutes / 1440), "day")
+        return round(minutes / 60), "hour"
+    return round(minutes / 1440), "day"
 
 
-def _number(number: int, unit: str) -> str:
+def _english(number: int, unit: Unit) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def _by_babel(number: int, unit: Unit, language: str, direction: Literal["", "ago", "from now"] = "") -> str:
+    """Say it with the plurals and cases of the Unicode CLDR. Babel is imported only for who needs it."""
+    from babel.dates import format_timedelta
+
+    seconds = number * {"minute": 60, "hour": 3600, "day": 86400}[unit]
+    return format_timedelta(
+        -seconds if direction == "ago" else seconds,
+        granularity=unit,
+        threshold=float("inf"),  # no larger unit
+        add_direction=bool(direction),
+        locale=language,
+    )

@@ -6,7 +6,8 @@ one store fire twice, and a job that was submitted when the process died is lost
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.job import Job
@@ -23,8 +24,15 @@ LOOK_AT_LEAST_EVERY = timedelta(seconds=30)
 LOOK_AT_MOST_EVERY = timedelta(seconds=0.5)
 
 
-def schedule(incident_id: str, opened_at: datetime, due_at: datetime) -> None:
-    insert(FollowUp, [{"incident": incident_id, "opened_at": opened_at, "due_at": due_at}])
+def schedule(incident_id: str, opened_at: datetime, due: Mapping[str, datetime]) -> None:
+    """Have somebody look at an incident; `due` says when, by kind: reminder, escalation."""
+    insert(
+        FollowUp,
+        [
+            {"incident": incident_id, "kind": kind, "opened_at": opened_at, "due_at": due_at}
+            for kind, due_at in due.items()
+        ],
+    )
 
 
 def cancel(incident_id: str, at: datetime) -> int:
@@ -33,21 +41,36 @@ def cancel(incident_id: str, at: datetime) -> int:
     return int(FollowUp.update(due_at=None, state="cancelled", done_at=at).where(waiting).execute())
 
 
-def claim(now: datetime, limit: int) -> list[tuple[int, str]]:
-    """Take due follow-ups, the oldest first, as (id, incident id). Call inside a transaction and `settle` them in it:
-    until it ends they are nobody else's, and if it fails they are due as before."""
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A follow-up that is due, and ours until the transaction ends."""
+
+    id: int
+    incident_id: str
+    kind: str
+
+
+def claim(now: datetime, limit: int) -> list[Claimed]:
+    """Take due follow-ups, the oldest first. Call inside a transaction and `settle` them in it: until it ends they are
+    nobody else's, and if it fails they are due as before."""
     due = execute(
-        "SELECT id, incident_id FROM follow_ups WHERE due_at IS NOT NULL AND due_at <= ? "
+        "SELECT id, incident_id, kind FROM follow_ups WHERE due_at IS NOT NULL AND due_at <= ? "
         "ORDER BY due_at, id LIMIT ?" + skip_locked(database),
         (utc_text(now), limit),
     )
-    return [(row_id, incident_id) for row_id, incident_id in due.fetchall()]
+    return [Claimed(*row) for row in due.fetchall()]
 
 
 def settle(row_ids: Sequence[int], state: str, at: datetime) -> None:
-    """End follow-ups that were claimed: reminded, or nothing_to_do."""
+    """End follow-ups that were claimed: reminded, escalated, or nothing_to_do."""
     if row_ids:
         FollowUp.update(due_at=None, state=state, done_at=at).where(FollowUp.id.in_(list(row_ids))).execute()
+
+
+def put_off(row_ids: Sequence[int], due_at: datetime) -> None:
+    """Have follow-ups that were claimed wait until then."""
+    if row_ids:
+        FollowUp.update(due_at=due_at).where(FollowUp.id.in_(list(row_ids))).execute()
 
 
 def mark_reminded(incident_ids: Sequence[str]) -> set[str]:
@@ -60,6 +83,19 @@ def mark_reminded(incident_ids: Sequence[str]) -> set[str]:
         (True, *incident_ids),
     )
     return {incident_id for (incident_id,) in changed.fetchall()}
+
+
+def untouched(incident_ids: Sequence[str]) -> set[str]:
+    """Return which of these incidents are open and no agent has acted on."""
+    if not incident_ids:
+        return set()
+    marks = ", ".join("?" for _ in incident_ids)
+    found = execute(
+        "SELECT id FROM incidents WHERE status = 'open' AND touched_at IS NULL AND assignee IS NULL "
+        f"AND id IN ({marks})",
+        list(incident_ids),
+    )
+    return {incident_id for (incident_id,) in found.fetchall()}
 
 
 def next_due() -> datetime | None:

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from peewee import fn
+from peewee import Case, fn
 
-from storage.database import Row, first, insert, rows
-from storage.tables import Event, Incident, Message
+from storage.database import Row, execute, first, insert, rows
+from storage.tables import Event, Incident, Message, Rating, Revision, utc_text
 
 
 def open(values: Mapping[str, Any]) -> bool:
-    """Insert an incident; False if its ticket id is already in use, in which case nothing was inserted."""
+    """Insert an incident; False if its ticket id is already in use, in which case nothing was inserted. Raises
+    IntegrityError if another incident of its conversation is open."""
     return bool(insert(Incident, [values], unless="ticket_id"))
 
 
@@ -29,20 +30,64 @@ def by_ticket(ticket_id: str) -> list[Row]:
     return rows(Incident.select().where(fn.LOWER(Incident.ticket_id) == ticket_id.lower()))
 
 
-def newest(limit: int, status: str | None = None, before: datetime | None = None) -> list[Row]:
+def newest(
+    limit: int,
+    status: str | None = None,
+    before: datetime | None = None,
+    assignee: str | None = None,
+    category: str | None = None,
+    reporter: str | None = None,
+) -> list[Row]:
     """List incidents, the youngest first; `before` turns the page."""
     found = Incident.select().order_by(Incident.created_at.desc(), Incident.id).limit(limit)
     if status is not None:
         found = found.where(Incident.status == status)
+    if assignee is not None:
+        found = found.where(Incident.assignee == assignee)
+    if category is not None:
+        found = found.where(Incident.classification == category)
+    if reporter is not None:
+        found = found.where(Incident.reporter == reporter)
     if before is not None:
         found = found.where(Incident.created_at < before)
     return rows(found)
 
 
-def resolve(incident_id: str, at: datetime, by: str) -> bool:
-    """Turn an open incident into a resolved one; False if it was not open."""
-    changed = Incident.update(status="resolved", resolved_at=at, resolved_by=by)
-    return bool(changed.where((Incident.id == incident_id) & (Incident.status == "open")).execute())
+def resolve(incident_id: str, at: datetime, by: str, known_until: datetime) -> bool:
+    """Turn an open incident into a resolved one; False if it was not open, or was reopened after `known_until`, which
+    is when whoever resolves it spoke."""
+    changed = execute(
+        "UPDATE incidents SET status = 'resolved', resolved_at = ?, resolved_by = ?, resolutions = resolutions + 1 "
+        "WHERE id = ? AND status = 'open' AND last_opened_at <= ?",
+        (utc_text(at), by, incident_id, utc_text(known_until)),
+    )
+    return bool(changed.rowcount)
+
+
+def reopen(incident_id: str, at: datetime) -> bool:
+    """Turn a resolved incident into an open one; False if it was not resolved. Raises IntegrityError if another
+    incident of its conversation is open."""
+    changed = execute(
+        "UPDATE incidents SET status = 'open', resolved_at = NULL, resolved_by = NULL, reminder_sent = ?, "
+        "openings = openings + 1, last_opened_at = ? WHERE id = ? AND status = 'resolved'",
+        (False, utc_text(at), incident_id),
+    )
+    return bool(changed.rowcount)
+
+
+def touch(incident_id: str, at: datetime) -> None:
+    """Remember that an agent has acted."""
+    Incident.update(touched_at=at).where((Incident.id == incident_id) & Incident.touched_at.is_null()).execute()
+
+
+def assign(incident_id: str, to: str | None) -> None:
+    Incident.update(assignee=to).where(Incident.id == incident_id).execute()
+
+
+def classify(incident_id: str, category: str, confidence: float | None, reason: str, by: str) -> None:
+    """Replace what an incident is taken to be about."""
+    changes = {"classification": category, "confidence": confidence, "reason": reason, "classified_by": by}
+    Incident.update(**changes).where(Incident.id == incident_id).execute()
 
 
 def link(incident_id: str, external_ticket_id: str) -> None:
@@ -50,20 +95,108 @@ def link(incident_id: str, external_ticket_id: str) -> None:
     Incident.update(external_ticket_id=external_ticket_id).where(Incident.id == incident_id).execute()
 
 
-def say(values: Mapping[str, Any]) -> None:
-    """Add a message to an incident's timeline."""
-    insert(Message, [values])
+def reword(incident_id: str, text: str) -> None:
+    """Replace the text that an incident began with."""
+    Incident.update(message=text).where(Incident.id == incident_id).execute()
+
+
+def by_prefix(beginning: str, limit: int) -> list[Row]:
+    """Find the incidents whose ticket id begins like this, without regard to case. Letters, digits and `-` only."""
+    found = Incident.select().where(Incident.ticket_id ** f"{beginning}%")
+    return rows(found.order_by(Incident.ticket_id).limit(limit))
+
+
+def of_conversation(conversation: str) -> list[Row]:
+    """List the incidents of a conversation, the open one first, then the youngest."""
+    opened = Case(Incident.status, (("open", 0),), 1)
+    return rows(
+        Incident.select()
+        .where(Incident.conversation == conversation)
+        .order_by(opened, Incident.created_at.desc(), Incident.id.desc())
+    )
+
+
+def of_chat(chat: str, identity_id: int, status: str, since: datetime) -> list[Row]:
+    """List the incidents of this status that this person opened in a private chat, and in which somebody wrote since
+    then (resolved ones: that were resolved since then); the youngest first."""
+    alive = fn.EXISTS(Message.select(1).where((Message.incident == Incident.id) & (Message.created_at >= since)))
+    found = Incident.select().where((Incident.identity == identity_id) & (Incident.status == status))
+    found = found.where((Incident.chat == chat) & (alive if status == "open" else Incident.resolved_at >= since))
+    return rows(found.order_by(Incident.last_opened_at.desc(), Incident.id.desc()))
+
+
+def of_identities(identity_ids: Sequence[int]) -> list[Row]:
+    """List the incidents that somebody of these opened, the youngest first."""
+    found = Incident.select().where(Incident.identity.in_(list(identity_ids)))
+    return rows(found.order_by(Incident.created_at.desc(), Incident.id))
+
+
+def say(values: Sequence[Mapping[str, Any]]) -> None:
+    """Add messages to their incidents' timelines."""
+    insert(Message, values)
+
+
+def message(channel: str, external_id: str) -> Row | None:
+    return first(Message.select().where((Message.channel == channel) & (Message.external_id == external_id)))
 
 
 def messages(incident_id: str) -> list[Row]:
-    found = Message.select().where(Message.incident == incident_id).order_by(Message.created_at, Message.id)
+    found = Message.select().where(Message.incident == incident_id).order_by(Message.written_at, Message.id)
     return rows(found)
 
 
+def first_message(incident_id: str) -> int | None:
+    """Return the id of the message that opened an incident."""
+    found = execute("SELECT MIN(id) FROM messages WHERE incident_id = ?", (incident_id,)).fetchone()
+    return None if found is None else found[0]
+
+
+def last_said_by_customer(incident_id: str, but: str) -> datetime | None:
+    """Return when the customer last wrote, before the message that has the external id `but`."""
+    said = (Message.incident == incident_id) & (Message.direction == "customer") & (Message.external_id != but)
+    when: datetime | None = Message.select(fn.MAX(Message.created_at)).where(said).scalar()
+    return when
+
+
+def revise(values: Mapping[str, Any]) -> None:
+    """Keep a text that a message had, or its deletion."""
+    insert(Revision, [values])
+
+
+def has_revisions(channel: str, external_id: str) -> bool:
+    """Whether an edit or the deletion of a message was here before it."""
+    found = execute("SELECT 1 FROM revisions WHERE channel = ? AND external_id = ? LIMIT 1", (channel, external_id))
+    return found.fetchone() is not None
+
+
+def revisions(channel: str, external_id: str) -> list[Row]:
+    """List what is known of a message's texts, the oldest first."""
+    found = Revision.select().where((Revision.channel == channel) & (Revision.external_id == external_id))
+    return rows(found.order_by(Revision.written_at, Revision.id))
+
+
+def show_as(message_id: int, text: str, edited_at: datetime | None, deleted_at: datetime | None) -> None:
+    """Set what is to be seen of a message."""
+    Message.update(text=text, edited_at=edited_at, deleted_at=deleted_at).where(Message.id == message_id).execute()
+
+
+def rate(incident_id: str, resolution: int, score: int, at: datetime) -> None:
+    """Store the customer's answer; a later one replaces it."""
+    execute(
+        "INSERT INTO ratings (incident_id, resolution, score, rated_at) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (incident_id, resolution) DO UPDATE SET score = excluded.score, rated_at = excluded.rated_at",
+        (incident_id, resolution, score, utc_text(at)),
+    )
+
+
+def ratings(incident_id: str) -> list[Row]:
+    return rows(Rating.select().where(Rating.incident == incident_id).order_by(Rating.resolution))
+
+
 def record(
-    incident_id: str, at: datetime, actor: str, name: str, before: str | None = None, after: str | None = None
+    incident_id: str | None, at: datetime, actor: str, name: str, before: str | None = None, after: str | None = None
 ) -> None:
-    """Add a line to the audit trail."""
+    """Add a line to the audit trail; None: of something that is no incident."""
     record_many([{"incident": incident_id, "at": at, "actor": actor, "name": name, "before": before, "after": after}])
 
 

@@ -5,17 +5,36 @@ from datetime import datetime
 from typing import Any
 
 from storage import lanes
-from storage.database import insert, update
+from storage.database import execute, insert, update
 from storage.tables import Job
 
 
-def add(kind: str, subject: str, payload: Mapping[str, Any], due_at: datetime, now: datetime) -> None:
-    """Owe a piece of work of this kind on this subject (an incident's id), once, in a lane of its own."""
-    lane = f"job/{kind}/{subject}"
-    row = {"lane": lane, "kind": kind, "payload": dict(payload), "dedupe": lane, "due_at": due_at, "created_at": now}
+def add(kind: str, incident_id: str, number: int, payload: Mapping[str, Any], due_at: datetime, now: datetime) -> str:
+    """Owe a piece of work of this kind about an incident, and return the lane to wake. `number` is which of its kind it
+    is, such as the n-th closing: each is owed once, however often it is added.
+
+    All that is owed about one incident is done in the order in which it was added: it shares a lane, which this locks.
+    So a transaction that changes the incident as well adds first (see `storage.lanes`).
+    """
+    lane = f"job/{incident_id}"
+    row = {
+        "lane": lane,
+        "kind": kind,
+        "payload": dict(payload),
+        "dedupe": f"{kind}/{incident_id}/{number}",
+        "due_at": due_at,
+        "created_at": now,
+    }
     insert(Job, [row], unless="dedupe")
     lanes.wake({lane: due_at})
+    return lane
 
 
 def done(row_id: int) -> None:
     update(Job, row_id, {"state": "done", "due_at": None, "error": None})
+
+
+def owed(incident_id: str) -> bool:
+    """Whether the desk was ever asked in the background about this incident: it has the ticket, or is to get it."""
+    found = execute("SELECT 1 FROM jobs WHERE dedupe = ?", (f"link/{incident_id}/0",)).fetchone()
+    return found is not None

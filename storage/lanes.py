@@ -15,7 +15,7 @@ from typing import Any
 
 from storage import tables
 from storage.database import Row, database, execute, find, update
-from storage.dialect import skip_locked
+from storage.dialect import locks_rows, skip_locked
 from storage.tables import from_utc_text, utc_text
 
 QUEUES: Mapping[str, type[Any]] = {
@@ -91,6 +91,18 @@ def renew(owners: Iterable[str], now: datetime, until: datetime) -> int:
 
 def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))
+
+
+def hold(incident_id: str) -> None:
+    """Let nobody change an incident, or what is due of it, until this transaction ends; in the order of the locks.
+    SQLite: the transaction itself does."""
+    if locks_rows(database):
+        execute("SELECT 1 FROM lanes WHERE key = ? FOR UPDATE", (f"job/{incident_id}",)).fetchall()
+        execute(
+            "SELECT 1 FROM follow_ups WHERE incident_id = ? AND due_at IS NOT NULL ORDER BY id FOR UPDATE",
+            (incident_id,),
+        ).fetchall()
+        execute("SELECT 1 FROM incidents WHERE id = ? FOR UPDATE", (incident_id,)).fetchall()
 
 
 def release(key: str, owner: str, due_at: datetime | None) -> None:

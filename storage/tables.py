@@ -66,6 +66,31 @@ class Counted(Table):
     id = AutoField()
 
 
+class Customer(Table):
+    """A person who writes to us, by whatever channel. `merged_into` is who they turned out to be."""
+
+    id = TextField(primary_key=True)
+    created_at = UTCDateTimeField()
+    merged_into = TextField(null=True)
+    forgotten_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        table_name = "customers"
+
+
+class Identity(Counted):
+    """What a channel proves about who writes."""
+
+    channel = TextField()
+    external_id = TextField()
+    customer = ForeignKeyField(Customer, index=True)
+    first_seen_at = UTCDateTimeField()
+
+    class Meta:
+        table_name = "identities"
+        indexes = ((("channel", "external_id"), True),)
+
+
 class Incident(Table):
     id = TextField(primary_key=True)
     customer_id = TextField(index=True)
@@ -83,6 +108,17 @@ class Incident(Table):
     resolved_at = UTCDateTimeField(null=True)
     resolved_by = TextField(null=True)
     reminder_sent = BooleanField(default=False)
+    identity = ForeignKeyField(Identity, null=True, index=True)
+    reporter = TextField(default="")
+    conversation = TextField()  # the id of its first incident; at most one of them is open
+    chat = TextField(default="")  # the lane of the private chat in which it was opened
+    continues = TextField(null=True)
+    addresses = JSONTextField(default=())
+    language = TextField(default="en")
+    openings = IntegerField(default=1)
+    resolutions = IntegerField(default=0)
+    last_opened_at = UTCDateTimeField()
+    touched_at = UTCDateTimeField(null=True)
 
     class Meta:
         table_name = "incidents"
@@ -98,21 +134,65 @@ class Message(Counted):
     author = TextField()
     text = TextField()
     created_at = UTCDateTimeField()
+    identity = ForeignKeyField(Identity, null=True, index=True)
+    written_at = UTCDateTimeField()  # by the platform's clock; the timeline is ordered by it
+    edited_at = UTCDateTimeField(null=True)
+    deleted_at = UTCDateTimeField(null=True)
 
     class Meta:
         table_name = "messages"
         indexes = ((("channel", "external_id"), True),)
 
 
+class Revision(Counted):
+    """A text that a message had at a time, or its deletion. It may be known before the message is."""
+
+    channel = TextField()
+    external_id = TextField()
+    text = TextField()
+    deleted = BooleanField(default=False)
+    written_at = UTCDateTimeField()
+
+    class Meta:
+        table_name = "revisions"
+        indexes = ((("channel", "external_id"), False),)
+
+
+class Alias(Counted):
+    """An address, or the id of a message in or out, and the conversation that it belongs to."""
+
+    channel = TextField()
+    key = TextField()
+    conversation = TextField(index=True)
+
+    class Meta:
+        table_name = "conversations"
+        indexes = ((("channel", "key"), True),)
+
+
+class Rating(Counted):
+    """The customer's answer to the one question that we ask after a resolution."""
+
+    incident = ForeignKeyField(Incident)
+    resolution = IntegerField()
+    score = IntegerField()
+    rated_at = UTCDateTimeField()
+
+    class Meta:
+        table_name = "ratings"
+        indexes = ((("incident", "resolution"), True),)
+
+
 class Event(Counted):
     """The audit trail: who did what, when, and what it was before and after."""
 
-    incident = ForeignKeyField(Incident, index=True)
+    incident = ForeignKeyField(Incident, null=True, index=True)
     at = UTCDateTimeField()
     actor = TextField()
     name = TextField()
     before = TextField(null=True)
     after = TextField(null=True)
+    customer = TextField(null=True)
 
     class Meta:
         table_name = "events"
@@ -164,12 +244,13 @@ class Notification(Counted):
 
 
 class FollowUp(Counted):
-    """The look at an incident a day after it was opened."""
+    """A look at an incident, due some time after it was opened: to remind, or to escalate."""
 
+    kind = TextField(default="reminder")  # escalation
     incident = ForeignKeyField(Incident, index=True)
     opened_at = UTCDateTimeField()
     due_at = UTCDateTimeField(null=True)
-    state = TextField(default="waiting")  # reminded, nothing_to_do, cancelled
+    state = TextField(default="waiting")  # reminded, escalated, nothing_to_do, cancelled
     done_at = UTCDateTimeField(null=True)
 
     class Meta:
@@ -205,4 +286,44 @@ class Job(Counted):
         table_name = "jobs"
 
 
-ALL = (Incident, Message, Event, InboxMessage, Notification, FollowUp, Lane, Job)
+class Token(Table):
+    """A token of the API that was given out; never the token itself."""
+
+    jti = TextField(primary_key=True)
+    subject = TextField()
+    role = TextField()
+    issued_at = UTCDateTimeField()
+    expires_at = UTCDateTimeField()
+    revoked_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        table_name = "tokens"
+
+
+class State(Table):
+    """Small values that must survive a restart."""
+
+    key = TextField(primary_key=True)
+    value = TextField()
+
+    class Meta:
+        table_name = "state"
+
+
+ALL = (
+    Customer,
+    Identity,
+    Incident,
+    Message,
+    Revision,
+    Alias,
+    Rating,
+    Event,
+    InboxMessage,
+    Notification,
+    FollowUp,
+    Lane,
+    Job,
+    Token,
+    State,
+)

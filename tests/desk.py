@@ -1,21 +1,24 @@
-"""A small real ticket desk on loopback, for tests: opens tickets over HTTP and can be told to misbehave."""
+"""A small real ticket desk on loopback, for tests: opens and changes tickets over HTTP; can be told to misbehave."""
 
 import json
 import socket
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """What the desk does with one request instead of answering 201. Reads from top to bottom: wait `delay` seconds
-    before anything else, create the ticket or not, then drop the connection, or answer."""
+    """What the desk does with one request instead of doing it and saying so. Reads from top to bottom: wait `delay`
+    seconds before anything else, create (or change) the ticket or not, then drop the connection, or answer: with
+    `status` and `body`, or, without a body, as the deed went."""
 
-    status: int = 201
+    status: int = 0
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0
@@ -32,20 +35,30 @@ class Request:
     headers: dict[str, str]
     body: Any
     peer: tuple[str, int]
+    method: str = "POST"
+
+    @property
+    def key(self) -> str:
+        return self.headers.get("idempotency-key", "")
 
 
 class LocalDesk:
-    """A desk that remembers its tickets by Idempotency-Key, so that a repetition gets the same id. A context manager.
+    """A desk that remembers its tickets by Idempotency-Key, so that a repetition gets the same id, and the changes that
+    it made to them, so that a repetition changes nothing. A context manager.
 
-    `url` is where to post. `requests` are all requests in order, `tickets` the ids by key, `creations` how often a
-    ticket was created for each key. Each call of `answer_with`, `delay`, `drop` and `hang_after_creating` is about one
-    request, the next that nothing was said about yet.
+    `url` is where to post; below it, `url/ID`, is where to patch. `requests` are all requests in order, `tickets` the
+    ids by key, `creations` how often a ticket was created for each key. `statuses` are the last status and `notes` all
+    notes, in order, of each ticket that was ever changed, by its id. Each call of `answer_with`, `delay`, `drop` and
+    `hang_after_creating` is about one request, the next that nothing was said about yet.
     """
 
     def __init__(self, id_field: str = "id", remembers: bool = True) -> None:
         self.requests: list[Request] = []
         self.tickets: dict[str, str] = {}
         self.creations: Counter[str] = Counter()
+        self.statuses: dict[str, str] = {}
+        self.notes: dict[str, list[str]] = {}
+        self._changes: set[str] = set()
         self._id_field = id_field
         self._remembers = remembers
         self._plans: list[Misbehaviour] = []
@@ -68,20 +81,21 @@ class LocalDesk:
     def answer_with(
         self, status: int, body: object = None, headers: dict[str, str] | None = None, times: int = 1
     ) -> None:
-        """Answer with this status and body (bytes as they are, anything else as JSON), creating no ticket."""
+        """Answer with this status and body (bytes as they are, anything else as JSON), creating and changing
+        no ticket."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         self._plan(Misbehaviour(status=status, body=raw, headers=headers or {}), times)
 
     def delay(self, seconds: float, times: int = 1) -> None:
-        """Wait before creating the ticket, then answer as usual."""
+        """Wait before creating or changing the ticket, then answer as usual."""
         self._plan(Misbehaviour(delay=seconds, creates=True), times)
 
     def drop(self, times: int = 1, creates: bool = False) -> None:
-        """Close the connection without an answer, before the ticket is created or (`creates`) after."""
+        """Close the connection without an answer, before the ticket is created or changed, or (`creates`) after."""
         self._plan(Misbehaviour(drops=True, creates=creates), times)
 
     def hang_after_creating(self, seconds: float, times: int = 1) -> None:
-        """Create the ticket at once and answer much later."""
+        """Create or change the ticket at once and answer much later."""
         self._plan(Misbehaviour(answer_delay=seconds, creates=True), times)
 
     def _plan(self, plan: Misbehaviour, times: int) -> None:
@@ -101,6 +115,17 @@ class LocalDesk:
                 self.creations[key] += 1
                 self.tickets[key] = str(1000 + self.creations.total())
             return self.tickets[key]
+
+    def change(self, ticket: str, key: str, status: str, note: str) -> bool:
+        """Change a ticket, unless this was done under this key before; False if there is no such ticket."""
+        with self._lock:
+            if ticket not in self.tickets.values():
+                return False
+            if key not in self._changes or not self._remembers:
+                self._changes.add(key)
+                self.statuses[ticket] = status
+                self.notes.setdefault(ticket, []).append(note)
+            return True
 
     def answer(self, ticket: str) -> bytes:
         """The JSON body that names the ticket at the id field's path."""
@@ -129,27 +154,41 @@ def _handler_for(desk: LocalDesk) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
+            self._serve(lambda request: (201, desk.answer(desk.create(request.key))))
+
+        def do_PATCH(self) -> None:
+            self._serve(self._change)
+
+        def do_GET(self) -> None:
+            desk.take(Request(self.path, dict(self.headers.items()), None, ("", 0), "GET"))
+            self.send_error(405)
+
+        def _change(self, request: Request) -> tuple[int, bytes]:
+            ticket = unquote(urlsplit(request.path).path.rpartition("/")[2])
+            found = desk.change(ticket, request.key, request.body["status"], request.body["note"])
+            return (200, b"{}") if found else (404, b"")
+
+        def _serve(self, deed: Callable[[Request], tuple[int, bytes]]) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             host, port = self.client_address[:2]
-            plan = desk.take(Request(self.path, headers, json.loads(raw), (str(host), port)))
+            request = Request(self.path, headers, json.loads(raw), (str(host), port), self.command)
+            plan = desk.take(request)
             desk.wait(plan.delay)
-            body = desk.answer(desk.create(headers.get("idempotency-key", ""))) if plan.creates else b""
+            status, body = deed(request) if plan.creates else (plan.status, b"")
             if plan.drops:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
                 return
             desk.wait(plan.answer_delay)
-            self._answer(plan, body if plan.body is None else plan.body)
+            if plan.body is not None:
+                status, body = plan.status, plan.body
+            self._answer(status, plan.headers, body)
 
-        def do_GET(self) -> None:
-            desk.take(Request(self.path, dict(self.headers.items()), None, ("", 0)))
-            self.send_error(405)
-
-        def _answer(self, plan: Misbehaviour, body: bytes) -> None:
+        def _answer(self, status: int, extra: dict[str, str], body: bytes) -> None:
             try:
-                self.send_response(plan.status)
-                for name, value in {"Content-Length": str(len(body)), **plan.headers}.items():
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **extra}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)

@@ -266,7 +266,7 @@ class TestLooking:
 
     def test_where_there_is_room_the_list_tells_more(self) -> None:
         head, *lines = bot("list", COLUMNS="180").stdout.splitlines()
-        assert head.split() == ["ticket", "status", "about", "sure", "customer", "by", "opened", "message"]
+        assert head.split() == ["ticket", "status", "priority", "about", "sure", "customer", "by", "opened", "message"]
         assert "duplicate_payment  90%" in "".join(lines)
         assert "2026-11-22 12:00" in "".join(lines)
 
@@ -280,7 +280,7 @@ class TestLooking:
     def test_an_incident_is_shown_by_ticket_or_id_in_any_case_with_its_history(self) -> None:
         shown, by_id = (done.stdout for done in bots("show tkt-98042A72", "show I-1"))
         assert shown == by_id
-        assert shown.startswith("TKT-98042a72  open  duplicate_payment  90%\n")
+        assert shown.startswith("TKT-98042a72  open  normal  duplicate_payment  90%\n")
         assert re.search(r"2026-11-22 12:00:00 UTC +clerk +opened +TKT-98042a72", shown)
         flowing = " ".join(shown.split())
         assert "acknowledgement by email to ana@example.com: failed, 24 attempts: Undeliverable: 550" in flowing

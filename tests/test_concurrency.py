@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.commands import Commands
 from bot.errors import Conflict
 from bot.follow_ups import FollowUps
+from bot.model import Caller, Role, addresses_to_json
 from storage import database, follow_ups, inbox, incidents, lanes, notifications
 from storage.inbox import NewMessage
 from storage.tables import FollowUp, InboxMessage, Job, Lane
-from tests.fakes import NOON, TestClock, WakeList
+from tests.fakes import LIFE, NOON, TestClock, WakeList, commands
 from tests.hammer import Blow, add_job
 from tests.postgres import ON_POSTGRESQL
 from tests.test_outbox import TO
@@ -158,11 +158,8 @@ def open_many(number: int) -> list[str]:
     names = [f"i-{n}" for n in range(number)]
     with database.transaction():
         for name in names:
-            incidents.open(values(id=name, ticket_id=f"TKT-{name}"))
-            follow_ups.schedule(name, NOON, NOON)
-            told = {"incident": name, "channel": TO.channel, "recipient": TO.key, "kind": "acknowledgement"}
-            rest = {"message": "", "notice": {}, "dedupe": name, "lane": f"out/{TO}", "created_at": NOON}
-            notifications.owe([{**told, **rest, "due_at": NOON}])
+            incidents.open(values(id=name, ticket_id=f"TKT-{name}", addresses=addresses_to_json([TO])))
+            follow_ups.schedule(name, NOON, {"reminder": NOON})
     return names
 
 
@@ -173,7 +170,7 @@ def test_who_resolves_while_reminders_are_made_gets_neither_an_error_nor_a_remin
 
     def resolve() -> None:
         try:
-            Commands(clock, WakeList()).resolve("i-1", "ana", "")
+            commands(clock).resolve("i-1", Caller("ana", Role.AGENT))
         except BaseException as exc:
             errors.append(exc)
 
@@ -185,7 +182,7 @@ def test_who_resolves_while_reminders_are_made_gets_neither_an_error_nor_a_remin
         return ""
 
     structlog.configure(processors=[at_the_same_time])
-    FollowUps(clock, WakeList()).work()
+    FollowUps(clock, WakeList(), LIFE).work()
     resolving[0].join()
     assert errors == []
     with database.session():
@@ -203,7 +200,7 @@ def test_of_many_who_resolve_at_once_one_does_and_the_others_are_told_who(db: st
         told = []
         for number in range(20):
             try:
-                Commands(clock, WakeList()).resolve(f"i-{number}", who, "")
+                commands(clock).resolve(f"i-{number}", Caller(who, Role.AGENT))
             except Conflict as exc:
                 told.append(str(exc))
         return told

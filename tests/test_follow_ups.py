@@ -13,13 +13,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot import follow_ups as module
 from bot import outbox, wording
-from bot.commands import Commands
 from bot.follow_ups import FollowUps
-from bot.model import Address, Incident
+from bot.model import Address, Incident, addresses_to_json
 from storage import database, follow_ups, incidents, notifications
 from storage.follow_ups import FollowUpJobStore
 from storage.tables import FollowUp, Notification
-from tests.fakes import NOON, TestClock, WakeList
+from tests.fakes import CLERK, LIFE, NOON, TestClock, WakeList, commands
 from tests.postgres import ON_SQLITE
 from tests.test_storage import values
 
@@ -29,12 +28,11 @@ MAIL, PHONE = Address("email", "ana@example.com"), Address("sms", "+14155552671"
 
 def open_incident(name: str = "i-1", *told: Address, at: datetime = NOON, after: timedelta = DAY) -> None:
     """Open an incident whose customer was told at these addresses, and have it looked at later."""
-    row = {**values(id=name, ticket_id=f"TKT-{name}", created_at=at), "external_ticket_id": None, "reason": ""}
-    row |= {"assignee": None, "resolved_at": None, "resolved_by": None, "reminder_sent": False}
+    row = values(id=name, ticket_id=f"TKT-{name}", created_at=at, addresses=addresses_to_json(told))
     with database.transaction():
         incidents.open(row)
         outbox.owe([(to, wording.acknowledgement(Incident.of(row), to, after)) for to in told], at)
-        follow_ups.schedule(name, at, at + after)
+        follow_ups.schedule(name, at, {"reminder": at + after})
 
 
 def owed(name: str = "i-1") -> list[dict[str, Any]]:
@@ -62,7 +60,7 @@ def wakes() -> WakeList:
 
 @pytest.fixture
 def due(db: str, clock: TestClock, wakes: WakeList) -> FollowUps:
-    return FollowUps(clock, wakes)
+    return FollowUps(clock, wakes, LIFE)
 
 
 def test_before_its_time_nothing_happens(due: FollowUps, clock: TestClock) -> None:
@@ -112,7 +110,7 @@ def test_who_was_never_written_to_is_not_reminded_either(due: FollowUps, clock: 
 
 def test_a_resolved_incident_is_left_alone(due: FollowUps, clock: TestClock, wakes: WakeList) -> None:
     open_incident("i-1", MAIL)
-    Commands(clock, wakes).resolve("i-1", "clerk")
+    commands(clock).resolve("i-1", CLERK)
     clock.forward(hours=24)
     due.work()
     assert owed() == []
@@ -123,7 +121,7 @@ def test_a_resolved_incident_is_left_alone(due: FollowUps, clock: TestClock, wak
 def test_one_that_is_resolved_in_the_moment_in_which_it_is_due_is_left_alone(due: FollowUps, clock: TestClock) -> None:
     open_incident("i-1", MAIL)
     with database.transaction():
-        incidents.resolve("i-1", NOON, "somebody who forgot the follow-up")
+        incidents.resolve("i-1", NOON, "somebody who forgot the follow-up", NOON)
     clock.forward(hours=24)
     due.work()
     assert owed() == []
@@ -134,7 +132,7 @@ def test_resolving_cancels_a_reminder_that_nobody_has_begun_to_send(due: FollowU
     open_incident("i-1", MAIL)
     clock.forward(hours=24)
     due.work()
-    Commands(clock, WakeList()).resolve("TKT-i-1", "clerk")
+    commands(clock).resolve("TKT-i-1", CLERK)
     assert [(row["status"], row["due_at"]) for row in owed()] == [("cancelled", None)]
 
 
@@ -159,7 +157,7 @@ def test_several_workers_at_once_handle_each_exactly_once(
 
     def work(wakes: WakeList) -> None:
         try:
-            FollowUps(clock, wakes).work()
+            FollowUps(clock, wakes, LIFE).work()
         except BaseException as exc:
             failures.append(exc)
 
@@ -215,7 +213,7 @@ def soon(seconds: float) -> dict[str, Any]:
 def scheduler(work: Callable[[], None] | None = None) -> Iterator[BackgroundScheduler]:
     """A scheduler as the clock process has it, that looks every half second."""
     running = BackgroundScheduler(timezone=UTC, jobstore_retry_interval=0.3)
-    follow_up = work or FollowUps(real_now, WakeList()).work
+    follow_up = work or FollowUps(real_now, WakeList(), LIFE).work
     running.add_jobstore(FollowUpJobStore(follow_up, real_now, timedelta(seconds=0.5)))
     running.start()
     try:
@@ -298,7 +296,7 @@ def test_a_database_that_raises_for_a_while_does_not_end_the_scheduler(db: str) 
 def test_work_that_fails_or_is_refused_is_begun_again(db: str) -> None:
     open_incident("i-1", MAIL, **soon(0))
     begun: list[str] = []
-    work = FollowUps(real_now, WakeList()).work
+    work = FollowUps(real_now, WakeList(), LIFE).work
 
     def fail_at_first() -> None:
         begun.append("")
@@ -331,7 +329,7 @@ def test_work_that_fails_or_is_refused_is_begun_again(db: str) -> None:
 def test_the_work_is_not_begun_twice_at_once(db: str) -> None:
     open_incident("i-1", MAIL, **soon(0))
     begun, go_on = [], threading.Event()
-    with scheduler(lambda: (begun.append(""), go_on.wait(5), FollowUps(real_now, WakeList()).work())):  # type: ignore[arg-type, func-returns-value]
+    with scheduler(lambda: (begun.append(""), go_on.wait(5), FollowUps(real_now, WakeList(), LIFE).work())):  # type: ignore[arg-type, func-returns-value]
         wait_until(lambda: begun)
         time.sleep(1.2)
         assert len(begun) == 1

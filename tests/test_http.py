@@ -5,7 +5,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from bot.errors import ConfigurationError
 from bot.model import Category, Classification
 from bot.settings import Settings
 from storage import database, dialect
-from tests.fakes import RecordingSender
+from tests.fakes import CLERK, RecordingSender
 from tests.mailbox import wait_until
 from tests.postgres import ON_SQLITE
 
@@ -66,6 +66,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def served(db: str) -> Iterator[Served]:
+    with serving(HttpSettings(port=0, response_wait="500ms", max_body=100_000)) as served:
+        yield served
+
+
+@contextmanager
+def serving(settings: HttpSettings) -> Iterator[Served]:
+    """Run Firstline, on the database of the test, with these settings of its HTTP side."""
     gate = threading.Event()
     gate.set()
 
@@ -76,7 +83,6 @@ def served(db: str) -> Iterator[Served]:
     sender = RecordingSender()
     world = World([sender, RecordingSender("sms"), RecordingSender("whatsapp")], [classify], None)
     firstline = Firstline(Settings(workers=4, classify_within="10s"), world)
-    settings = HttpSettings(port=0, response_wait="500ms", max_body=100_000)
     with ExitStack() as started:
         started.enter_context(firstline.accepting())
         started.enter_context(firstline.working())
@@ -127,7 +133,8 @@ def test_a_message_becomes_an_incident(served: Served) -> None:
     answer = served.post()
     assert answer.status_code == 201
     body = answer.json()
-    assert set(body) == {"incident_id", "ticket_id", "status", "classification", "confidence", "message"}
+    named = {"incident_id", "ticket_id", "message_id", "status", "classification", "confidence", "priority", "message"}
+    assert set(body) == named
     assert body["classification"] == "duplicate_payment"
     assert body["confidence"] == 0.9
     assert body["status"] == "open"
@@ -140,7 +147,7 @@ def test_the_incident_can_be_read_by_its_id_and_by_its_ticket_id_in_any_case(ser
     by_id = served.get(f"/api/incidents/{body['incident_id']}").json()
     assert by_id["customer_id"] == "C-1042"
     assert by_id["channel"] == "email"
-    assert [entry["what"] for entry in by_id["timeline"]] == ["customer", "opened"]
+    assert [entry["what"] for entry in by_id["timeline"]] == ["customer", "bot", "opened"]
     assert [notice["recipient"] for notice in by_id["notifications"]] == ["ana@example.com"]
     for name in (body["ticket_id"], body["ticket_id"].lower()):
         assert served.get(f"/api/incidents/{name}").json()["incident_id"] == body["incident_id"]
@@ -202,7 +209,7 @@ class TestIdempotencyKey:
 
     def test_gets_it_even_after_the_incident_was_resolved(self, served: Served) -> None:
         first = served.post(Idempotency_Key="k-1").json()
-        served.firstline.commands.resolve(first["ticket_id"], "test")
+        served.firstline.commands.resolve(first["ticket_id"], CLERK)
         assert served.post(Idempotency_Key="k-1").json() == first
 
     def test_is_refused_with_another_body(self, served: Served) -> None:
@@ -416,7 +423,7 @@ def test_what_does_not_exist_is_not_found(served: Served) -> None:
 
 def test_incidents_are_listed_youngest_first_and_by_status(served: Served) -> None:
     first, second = served.post().json(), served.post().json()
-    served.firstline.commands.resolve(first["ticket_id"], "test")
+    served.firstline.commands.resolve(first["ticket_id"], CLERK)
     ids = [incident["incident_id"] for incident in served.get("/api/incidents").json()]
     assert ids == [second["incident_id"], first["incident_id"]]
     still_open = served.get("/api/incidents?status=open").json()
@@ -427,7 +434,7 @@ def test_incidents_are_listed_youngest_first_and_by_status(served: Served) -> No
 def test_the_figures_add_up(served: Served) -> None:
     ticket = served.post().json()["ticket_id"]
     served.post()
-    served.firstline.commands.resolve(ticket, "test")
+    served.firstline.commands.resolve(ticket, CLERK)
     figures = served.get("/api/stats").json()
     assert figures["total"] == 2
     assert figures["by_status"] == {"open": 1, "resolved": 1}
@@ -466,7 +473,7 @@ def _references(value: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "::"])
 def test_an_address_that_can_be_reached_from_elsewhere_is_refused(host: str) -> None:
-    with pytest.raises(ConfigurationError, match="HOST"):
+    with pytest.raises(ConfigurationError, match=r"HOST: .* set JWT_KEYS"):
         HttpSettings(host=host).refuse_foreign_address()
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from adapters.mail.compose import addr_spec, compose, html, message_id, one_line, safe_key
-from bot.model import Notice, NoticeKind
+from bot.model import Action, Notice, NoticeKind
 
 SENDER = "Firstline <support@firstline.example>"
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -236,3 +236,12 @@ def test_two_keys_never_become_one_name(one: str, other: str) -> None:
     assert message_id(one, SENDER).isascii()
     assert "/" not in safe_key(one)
     assert safe_key(one).strip(".")
+
+
+def test_what_the_reader_can_do_at_once_is_a_link_in_both_parts() -> None:
+    actions = (Action("solved", "Yes, it is solved <ok>", "https://support.example/a/x?a=1&b=2"), Action("rate-1", "1"))
+    mail = composed(actions=actions)
+    assert "Yes, it is solved <ok>: https://support.example/a/x?a=1&b=2" in part(mail, "plain")
+    assert 'href="https://support.example/a/x?a=1&amp;b=2"' in part(mail, "html")
+    assert part(mail, "html").count("<a ") == 1  # what has no link yet is for a channel with buttons
+    assert "Yes, it is solved <ok>" in Page(part(mail, "html")).shown

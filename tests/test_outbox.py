@@ -134,7 +134,7 @@ def test_a_reminder_that_comes_back_to_be_sent_after_its_incident_was_resolved_i
     post.sender.failures = [TryLater("busy")]
     assert post.run()["status"] == "pending"
     with database.transaction():
-        incidents.resolve("i-1", NOON, "test")
+        incidents.resolve("i-1", NOON, "test", NOON)
     post.clock.forward(hours=1)
     assert post.run()["status"] == "cancelled"
     assert post.sender.sent == []

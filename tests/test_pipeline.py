@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot import pipeline as module
+from bot import pipeline, tickets
 from bot.answers import Answers
 from bot.breaker import Breaker
 from bot.classify import NOBODY, Ladder
@@ -20,9 +20,10 @@ from bot.lanes import Lanes
 from bot.model import Accepted, Address, Category, Classification, InboundMessage
 from bot.pipeline import Pipeline
 from bot.ports import Classifier
+from bot.tickets import Tickets
 from storage import database, follow_ups, inbox, incidents, notifications
 from storage.tables import ALL, FollowUp, InboxMessage, Incident, Job, Message, Notification
-from tests.fakes import NOON, TestClock, WakeList
+from tests.fakes import LIFE, NOON, TestClock, WakeList
 
 MAIL, PHONE, WHATSAPP = (
     Address("email", "ana@example.com"),
@@ -79,6 +80,7 @@ class Way:
         self.simulated: frozenset[str] = frozenset()
         self.answers = Answers()
         self.deadline = 2.0
+        self.life = LIFE
 
     def accept(self, text: str = "My card was charged twice", *to: Address, key: str = "k-1") -> Accepted:
         """Take a message in, as an adapter does."""
@@ -93,18 +95,17 @@ class Way:
     def lanes(self) -> Lanes:
         """A worker, made anew."""
         breaker = Breaker("desk", trips=lambda exc: not isinstance(exc, Undeliverable))
-        pipeline = Pipeline(
+        handling = Pipeline(
             classifier=Ladder(self.rungs),
-            desk=self.desk,
-            desk_breaker=breaker,
-            desk_deadline=self.deadline,
-            follow_up_after=DAY,
+            tickets=Tickets(self.desk, breaker, self.deadline),
+            life=self.life,
             simulated=self.simulated,
             answers=self.answers,
             dispatcher=self.wakes,
+            clock=self.clock,
         )
         jobs = DeskJobs(self.desk, breaker, self.deadline)
-        handlers = {"in": pipeline.handle, "job": jobs.handle, "out": lambda lease: None}
+        handlers = {"in": handling.handle, "job": jobs.handle, "out": lambda lease: None}
         return Lanes(handlers, self.clock, timedelta(seconds=10), 3)
 
     def run(self, key: str = "k-1") -> None:
@@ -120,7 +121,7 @@ class Way:
 
     def link(self, incident_id: str) -> None:
         """Do what is owed to the desk by now."""
-        self.lanes().run(f"job/link/{incident_id}")
+        self.lanes().run(f"job/{incident_id}")
 
 
 def incident(incident_id: str) -> dict[str, Any] | None:
@@ -159,9 +160,11 @@ class TestTheSixSteps:
     def test_write_its_first_message_and_its_audit_event(self, way: Way) -> None:
         row = way.handle()
         with database.session():
-            (message,) = incidents.messages(row["id"])
+            message, answer = incidents.messages(row["id"])
             (event,) = incidents.events(row["id"])
         assert (message["direction"], message["author"], message["text"]) == ("customer", "C-1042", row["message"])
+        assert (answer["direction"], answer["author"]) == ("bot", "Firstline")
+        assert row["ticket_id"] in answer["text"]
         assert (event["name"], event["actor"], event["after"]) == ("opened", "web", row["ticket_id"])
 
     def test_owe_an_acknowledgement_to_every_address_and_wake_its_lane(self, way: Way) -> None:
@@ -186,7 +189,8 @@ class TestTheSixSteps:
         way.run()
         outcome = answer.result(0)
         assert outcome == outcome_of(accepted.incident_id)
-        assert set(outcome) == {"incident_id", "ticket_id", "status", "classification", "confidence", "message"}
+        named = {"incident_id", "ticket_id", "status", "classification", "confidence", "priority"}
+        assert set(outcome) == named | {"message_id", "message"}
         assert way.accept() == Accepted(accepted.incident_id, True, "")
 
     def test_are_taken_once(self, way: Way) -> None:
@@ -194,7 +198,7 @@ class TestTheSixSteps:
         way.run()
         way.accept()
         way.run()
-        assert [len(all_of(table)) for table in (Incident, Message, Notification, FollowUp)] == [1, 1, 1, 1]
+        assert [len(all_of(table)) for table in (Incident, Message, Notification, FollowUp)] == [1, 2, 1, 1]
 
     def test_are_taken_without_a_ticket_desk_too(self, way: Way) -> None:
         way.desk = None
@@ -347,7 +351,8 @@ class TestCase17TheTicketDesk:
     ) -> None:
         way.desk = None
         drawn = iter(["TKT-00000001", "TKT-00000001", "TKT-00000001", "TKT-00000002"])
-        monkeypatch.setattr(module, "local_number", lambda: next(drawn))
+        for module in (pipeline, tickets):
+            monkeypatch.setattr(module, "local_number", lambda: next(drawn))
         assert [way.handle(key=key)["ticket_id"] for key in ("a", "b")] == ["TKT-00000001", "TKT-00000002"]
 
 
@@ -397,7 +402,7 @@ class TestACrash:
         row = self.rerun(way)
         assert row["id"] == accepted.incident_id
         assert [asked[0] for asked in way.desk.asked] == [accepted.incident_id] * 2
-        assert [len(all_of(table)) for table in (Message, Notification, FollowUp)] == [1, 1, 1]
+        assert [len(all_of(table)) for table in (Message, Notification, FollowUp)] == [2, 1, 1]
 
     def test_within_the_transaction_tells_nobody(self, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
         accepted = way.accept()
@@ -430,4 +435,5 @@ def test_messages_of_one_chat_are_handled_in_order(way: Way) -> None:
     way.lanes().run("in/chat/1")
     with database.session():
         opened = database.rows(Message.select().order_by(Message.id))
-    assert [row["text"] for row in opened] == [f"message {number}" for number in range(5)]
+    said = [row["text"] for row in opened if row["direction"] == "customer"]
+    assert said == [f"message {number}" for number in range(5)]

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from bot.errors import ConfigurationError, DeliveryFailed, TryLater, Undeliverab
 from tests.desk import LocalDesk
 
 INCIDENT = "0b8e5f0c-7d55-4d4f-9f8e-3f5f0f8d2c11"
+NOTE = "Paid back — done"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -43,6 +44,17 @@ def later(desk: RestDesk) -> TryLater:
     with pytest.raises(TryLater) as caught:
         open_at(desk)
     return caught.value
+
+
+def opened(local: LocalDesk) -> RestDesk:
+    """A desk that holds one ticket, 1001."""
+    target = rest(local.url)
+    assert open_at(target) == "1001"
+    return target
+
+
+def close_at(desk: RestDesk, external_id: str = "1001") -> None:
+    desk.update(external_id, "closed", NOTE, "key-1")
 
 
 # --- what is sent
@@ -126,6 +138,155 @@ def test_cookies_are_not_kept(local: LocalDesk) -> None:
     open_at(target)
     open_at(target)
     assert "cookie" not in local.requests[1].headers
+
+
+# --- closing and reopening
+
+
+def test_a_ticket_is_closed_and_reopened(local: LocalDesk) -> None:
+    target = opened(local)
+    target.update("1001", "closed", "paid back", "key-1")
+    assert local.statuses == {"1001": "closed"}
+    target.update("1001", "open", "it came back", "key-2")
+    assert local.statuses == {"1001": "open"}
+    assert local.notes == {"1001": ["paid back", "it came back"]}
+
+
+def test_a_change_is_a_patch_below_the_address_with_status_note_and_key(local: LocalDesk) -> None:
+    close_at(opened(local))
+    request = local.requests[-1]
+    assert (request.method, request.path) == ("PATCH", "/tickets/1001")
+    assert request.body == {"status": "closed", "note": NOTE}
+    assert request.key == "key-1"
+    assert request.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ("", "/tickets/1001"),
+        ("/", "/tickets/1001"),
+        ("?tenant=7", "/tickets/1001"),
+        ("/?tenant=7#top", "/tickets/1001"),
+    ],
+)
+def test_the_address_of_a_ticket_is_below_that_of_all_and_without_its_query(
+    local: LocalDesk, more: str, path: str
+) -> None:
+    local.answer_with(200)
+    close_at(rest(local.url + more))
+    assert local.requests[0].path == path
+
+
+def test_the_address_of_a_ticket_may_be_another(local: LocalDesk) -> None:
+    local.answer_with(200)
+    changes = SecretStr(local.url.replace("/tickets", "/v2/issue/{id}/state?of={id}"))
+    close_at(rest(closed_address(), ticket_update_url=changes))
+    assert local.requests[0].path == "/v2/issue/1001/state?of=1001"
+
+
+@pytest.mark.parametrize(
+    ("external_id", "segment"),
+    [
+        ("a/b", "a%2Fb"),
+        ("../x", "..%2Fx"),
+        ("50%", "50%25"),
+        ("a?b#c", "a%3Fb%23c"),
+        ("a b", "a%20b"),
+        ("é", "%C3%A9"),
+        ("{id}", "%7Bid%7D"),
+        ("...", "..."),
+    ],
+)
+def test_an_id_is_put_into_the_address_percent_encoded(local: LocalDesk, external_id: str, segment: str) -> None:
+    local.answer_with(200)
+    close_at(rest(local.url), external_id)
+    assert local.requests[0].path == f"/tickets/{segment}"
+
+
+@pytest.mark.parametrize("external_id", ["", ".", ".."])
+def test_an_id_that_would_lead_to_another_address_is_not_asked_for(local: LocalDesk, external_id: str) -> None:
+    with pytest.raises(Undeliverable, match="cannot be put into an address"):
+        close_at(rest(local.url), external_id)
+    assert local.requests == []
+
+
+def test_a_change_is_authorised_as_opening_is(local: LocalDesk) -> None:
+    local.answer_with(200, times=2)
+    close_at(rest(local.url, token="t0ken"))
+    close_at(rest(local.url.replace("127.0.0.1", "user:p%40ss@127.0.0.1")))
+    assert [request.headers["authorization"] for request in local.requests] == ["Bearer t0ken", "Basic dXNlcjpwQHNz"]
+
+
+def test_credentials_of_one_address_are_not_sent_to_another(local: LocalDesk) -> None:
+    local.answer_with(200)
+    changes = SecretStr(local.url + "/{id}")
+    close_at(rest("http://user:pass@127.0.0.1:9/tickets", ticket_update_url=changes))
+    assert "authorization" not in local.requests[0].headers
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_any_success_is_a_change(local: LocalDesk, status: int) -> None:
+    local.answer_with(status, b"" if status == 204 else b"<html>done</html>")
+    close_at(rest(local.url))
+    assert len(local.requests) == 1
+
+
+def test_a_ticket_that_the_desk_does_not_know_is_undeliverable(local: LocalDesk) -> None:
+    with pytest.raises(Undeliverable, match="does not know the ticket"):
+        close_at(rest(local.url))
+
+
+def test_a_ticket_that_the_desk_knows_no_longer_is_undeliverable(local: LocalDesk) -> None:
+    local.answer_with(410)
+    with pytest.raises(Undeliverable, match="does not know the ticket"):
+        close_at(rest(local.url))
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_desk_that_cannot_change_tickets_is_undeliverable_and_names_the_setting(
+    local: LocalDesk, status: int
+) -> None:
+    local.answer_with(status)
+    with pytest.raises(Undeliverable, match=r"cannot change tickets.*set TICKET_UPDATE_URL"):
+        close_at(rest(local.url))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+def test_a_change_that_is_refused_is_undeliverable(local: LocalDesk, status: int) -> None:
+    local.answer_with(status, {"error": f"{NOTE} is no reason"})
+    with pytest.raises(Undeliverable, match=str(status)) as caught:
+        close_at(rest(local.url))
+    assert NOTE not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 503])
+def test_a_change_in_passing_trouble_is_for_later(local: LocalDesk, status: int) -> None:
+    local.answer_with(status, headers={"Retry-After": "7"})
+    with pytest.raises(TryLater, match=str(status)) as caught:
+        close_at(rest(local.url))
+    assert caught.value.retry_after == 7.0
+
+
+def test_a_redirected_change_is_not_followed_and_names_the_setting(local: LocalDesk) -> None:
+    local.answer_with(308, headers={"Location": local.url + "/1001"})
+    with pytest.raises(TryLater, match="TICKET_UPDATE_URL"):
+        close_at(rest(local.url))
+    assert len(local.requests) == 1
+
+
+def test_a_change_that_is_dropped_after_it_was_made_is_for_later(local: LocalDesk) -> None:
+    target = opened(local)
+    local.drop(creates=True)
+    with pytest.raises(TryLater, match="did not answer"):
+        close_at(target)
+    assert local.statuses == {"1001": "closed"}
+
+
+def test_a_slow_change_is_for_later(local: LocalDesk) -> None:
+    local.delay(5)
+    with pytest.raises(TryLater, match="did not answer"):
+        close_at(rest(local.url, ticket_timeout=timedelta(seconds=0.2)))
 
 
 # --- the id
@@ -234,8 +395,12 @@ def closed_port() -> int:
     return port
 
 
+def closed_address() -> str:
+    return f"http://127.0.0.1:{closed_port()}/"
+
+
 def test_a_refused_connection_is_for_later() -> None:
-    assert "did not answer" in str(later(rest(f"http://127.0.0.1:{closed_port()}/")))
+    assert "did not answer" in str(later(rest(closed_address())))
 
 
 def test_a_dropped_connection_is_for_later_and_not_repeated(local: LocalDesk) -> None:
@@ -287,9 +452,10 @@ def test_a_ticket_that_was_opened_without_our_knowing_is_found_by_asking_again(l
 # --- secrets
 
 
+@pytest.mark.parametrize("deed", [open_at, close_at])
 @pytest.mark.parametrize("trouble", ["refused", "dropped", "redirect", "error", "client error", "garbage"])
 def test_neither_the_address_nor_the_token_shows_in_errors_or_logs(
-    local: LocalDesk, trouble: str, caplog: pytest.LogCaptureFixture
+    local: LocalDesk, deed: Callable[[RestDesk], object], trouble: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     url = f"http://user:hunter2@127.0.0.1:{local.port}/hook/S3CRET?key=S3CRET"
@@ -298,14 +464,14 @@ def test_neither_the_address_nor_the_token_shows_in_errors_or_logs(
     elif trouble == "dropped":
         local.drop()
     elif trouble == "garbage":
-        local.answer_with(200, b"", headers={"Bad Header": "x", "Connection": "close"})
+        local.answer_with(500, b"", headers={"Bad Header": "x", "Connection": "close"})
     else:
         local.answer_with({"redirect": 302, "error": 500, "client error": 400}[trouble])
     with pytest.raises(DeliveryFailed) as caught:
-        open_at(rest(url, token="t0ken"))
+        deed(rest(url, token="t0ken"))
     told = "".join(traceback.format_exception(caught.value)) + caplog.text
     assert "The ticket desk at http://127.0.0.1:" in str(caught.value)
-    for secret in ("S3CRET", "hunter2", "t0ken"):
+    for secret in ("S3CRET", "hunter2", "t0ken", NOTE):
         assert secret not in told.replace(f'"{secret}"', "")  # this file's own lines, in the traceback
         assert secret not in str(caught.value)
 
@@ -337,6 +503,30 @@ def test_an_address_that_cannot_be_used_stops_the_start_and_is_not_shown(
     assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_settings_do_not_show_the_address_or_the_token() -> None:
-    settings = TicketDeskSettings(ticket_api_url=SecretStr("https://h/S3CRET"), ticket_api_token=SecretStr("S3CRET"))
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://desk.example/S3CRET",
+        "https://desk.example/S3CRET#{id}",
+        "https://{id}.desk.example/S3CRET/{id}",
+        "https://S3CRET:{id}@desk.example/{id}",
+        "ftp://desk.example/S3CRET/{id}",
+        "desk.example/S3CRET/{id}",
+    ],
+)
+def test_an_address_of_a_ticket_that_cannot_be_used_stops_the_start_and_is_not_shown(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKET_UPDATE_URL", address)
+    with pytest.raises(ConfigurationError, match=r"TICKET_UPDATE_URL: .*must (be|hold) ") as caught:
+        TicketDeskSettings.read()
+    assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_settings_do_not_show_the_addresses_or_the_token() -> None:
+    settings = TicketDeskSettings(
+        ticket_api_url=SecretStr("https://h/S3CRET"),
+        ticket_update_url=SecretStr("https://h/S3CRET/{id}"),
+        ticket_api_token=SecretStr("S3CRET"),
+    )
     assert "S3CRET" not in repr(settings)

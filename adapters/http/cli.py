@@ -1,5 +1,7 @@
 """Command-line commands that talk to a running bot over HTTP."""
 
+import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -11,6 +13,12 @@ from bot.errors import FirstlineError
 
 MARGIN = 5
 """Seconds beyond the bot's own wait before we stop waiting for it."""
+
+LIFETIME = timedelta(minutes=1)
+"""How long the token holds that a command makes for itself."""
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where to find a bot on this machine that listens at all its addresses."""
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -26,12 +34,14 @@ def send(
     import requests
 
     settings = HttpSettings.read()
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    host = EVERYWHERE.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host else host
     url = f"http://{host}:{settings.port}/api/incidents"
     body = {"customer_id": customer, "message": text, "channel": "email", "email": email}
     try:
         with requests.Session() as session:
             session.trust_env = False  # no proxy can reach this machine's loopback
+            session.headers.update(_authorization(settings))
             answer = session.post(url, json=body, timeout=settings.response_wait.total_seconds() + MARGIN)
             said = answer.json()
             if not answer.ok:
@@ -43,3 +53,14 @@ def send(
     out = Console(highlight=False, markup=False, emoji=False)
     for name, value in said.items():
         out.print(Text.assemble((f"{name:>16}", "bold"), f"  {value}"))
+
+
+def _authorization(settings: HttpSettings) -> dict[str, str]:
+    """The header that the bot wants where it has keys: whoever has them too may sign for themselves."""
+    if not settings.keys:
+        return {}
+    from adapters.http.auth import COMMAND_LINE, Keys
+
+    now = datetime.now(UTC)
+    token = Keys.of(settings).sign(COMMAND_LINE, secrets.token_hex(8), now, now + LIFETIME)
+    return {"Authorization": f"Bearer {token}"}

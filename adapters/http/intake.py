@@ -1,9 +1,11 @@
-"""POST /api/incidents: the one hot route. A plain Starlette endpoint, because it must not cost what FastAPI's do."""
+"""What comes in over HTTP. POST /api/incidents is the one hot route: plain Starlette endpoints, because they must not
+cost what FastAPI's do."""
 
 import asyncio
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Literal, Self
 
@@ -13,14 +15,14 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from adapters.http.auth import caller_of
 from adapters.http.bridge import Bridge
-from adapters.http.problems import invalid, problem, too_large
-from bot.errors import NotCommitted
-from bot.model import Accepted, Address, InboundMessage, tidy
+from adapters.http.problems import invalid, problem, refused, too_large
+from bot.errors import FirstlineError, NotCommitted
+from bot.model import Accepted, Address, Caller, InboundMessage, tidy
 from bot.ports import Answers, Intake, Submission
 
-CALLER = "loopback"
-"""Who posts, as long as only this machine can: idempotency keys belong to a caller."""
+STORED = "Your message is stored and will be handled."
 
 _tracer = trace.get_tracer("firstline")
 
@@ -131,8 +133,14 @@ class NewIncident(BaseModel):
         return tuple(found)
 
 
-class PostIncident:
-    """The endpoint. `response_wait`: how long to wait for the incident, in seconds, before answering 202."""
+class Door:
+    """An endpoint through which something comes in: it is checked, committed, and answered when it is handled.
+
+    `response_wait`: how long to wait for that, in seconds, before answering 202.
+    """
+
+    status = 201
+    """What a success is answered with."""
 
     def __init__(self, intake: Intake, answers: Answers, response_wait: float, max_body: int) -> None:
         self._intake = intake
@@ -141,8 +149,12 @@ class PostIncident:
         self._max_body = max_body
         self._bridge: Bridge | None = None
 
+    async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
+        """Make the message of a request. `key`: the Idempotency-Key, or empty. Raises ValidationError or NotFound."""
+        raise NotImplementedError
+
     async def __call__(self, request: Request) -> Response:
-        with _tracer.start_as_current_span("POST /api/incidents"):  # FastAPI makes these of its own endpoints itself
+        with _tracer.start_as_current_span(f"{request.method} {request.scope['path']}"[:64]):
             try:
                 return await self._answer(request)
             except ClientDisconnect:
@@ -152,7 +164,7 @@ class PostIncident:
         if self._bridge is None:
             self._bridge = Bridge()
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
+        if media_type != "application/json" and request.method != "DELETE":
             return problem(415, "Send JSON, with Content-Type: application/json.")
         keys = request.headers.getlist("idempotency-key")
         key = keys[0] if keys else None
@@ -162,12 +174,15 @@ class PostIncident:
         if body is None:
             return too_large(self._max_body)
         try:
-            new = NewIncident.model_validate_json(body)
+            message = await self.translate(request, key or "", body)
         except ValidationError as exc:
             return invalid(exc)
-        return await self._accept(_message(new, key, body), wants_receipt_only(request), self._bridge)
+        except FirstlineError as exc:
+            return refused(exc)
+        return await self.accept(message, self._bridge, wants_receipt_only(request))
 
-    async def _accept(self, message: InboundMessage, receipt_only: bool, bridge: Bridge) -> Response:
+    async def accept(self, message: InboundMessage, bridge: Bridge, receipt_only: bool = False) -> Response:
+        """Commit a message, wait for what becomes of it, and answer."""
         submission = self._intake.submit(message)
         answer = None if receipt_only else self._answers.expect(submission.incident_id)
         try:
@@ -175,6 +190,21 @@ class PostIncident:
         finally:
             if answer is not None:
                 answer.cancel()  # refused or answered: else the poller would ask for it for ever
+
+    async def outcome(self, message: InboundMessage, bridge: Bridge) -> Mapping[str, Any] | None:
+        """Commit a message and return what becomes of it, or what is known by the time that one waits; None if it
+        could not be stored."""
+        submission = self._intake.submit(message)
+        answer = self._answers.expect(submission.incident_id)
+        try:
+            await bridge.result(submission.committed)
+            return await asyncio.wait_for(bridge.result(answer), self._response_wait)
+        except NotCommitted:
+            return None
+        except TimeoutError:
+            return {"message": STORED}
+        finally:
+            answer.cancel()
 
     async def _reply(
         self, submission: Submission, answer: "Future[Any] | None", message: InboundMessage, bridge: Bridge
@@ -193,7 +223,15 @@ class PostIncident:
             outcome = await asyncio.wait_for(bridge.result(answer), self._response_wait)
         except TimeoutError:
             return received(accepted)
-        return JSONResponse(dict(outcome), 201, {"Location": location(accepted.incident_id)})
+        where = location(outcome.get("incident_id", accepted.incident_id))
+        return JSONResponse(dict(outcome), self.status, {"Location": where})
+
+
+class PostIncident(Door):
+    """POST /api/incidents."""
+
+    async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
+        return _message(NewIncident.model_validate_json(body), key or None, body, caller_of(request))
 
 
 async def read(request: Request, largest: int) -> bytes | None:
@@ -217,7 +255,7 @@ def received(accepted: Accepted, headers: dict[str, str] | None = None) -> Respo
     body = {
         "incident_id": accepted.incident_id,
         "status": "received",
-        "message": "Your message is stored and will be handled. Ask again at the Location.",
+        "message": f"{STORED} Ask again at the Location.",
     }
     return JSONResponse(body, 202, {"Location": location(accepted.incident_id), **(headers or {})})
 
@@ -226,16 +264,18 @@ def location(incident_id: str) -> str:
     return f"/api/incidents/{incident_id}"
 
 
-def _message(new: NewIncident, key: str | None, body: bytes) -> InboundMessage:
+def _message(new: NewIncident, key: str | None, body: bytes, caller: Caller) -> InboundMessage:
+    """Translate it. An idempotency key belongs to its caller: two may use the same."""
     return InboundMessage(
         channel="web",
-        external_id="" if key is None else f"{CALLER}:{key}",
+        external_id="" if key is None else f"{caller.name}:{key}",
         lane="",
         customer_id=new.customer_id,
         text=new.message,
         answer_on=new.channel,
         addresses=new.addresses(),
         fingerprint="" if key is None else fingerprint(json.loads(body)),
+        reporter=caller.name,
     )
 
 

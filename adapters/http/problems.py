@@ -11,11 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from bot.errors import Conflict, FirstlineError, Forbidden, NotCommitted, NotFound
+from bot.errors import Conflict, FirstlineError, Forbidden, NotCommitted, NotFound, NotUnderstood
 
 MEDIA_TYPE = "application/problem+json"
 
-STATUS: dict[type[FirstlineError], int] = {Forbidden: 403, NotFound: 404, Conflict: 409, NotCommitted: 503}
+STATUS: dict[type[FirstlineError], int] = {
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    NotUnderstood: 422,
+    NotCommitted: 503,
+}
 
 
 def problem(status: int, detail: str, errors: Sequence[dict[str, str]] = ()) -> Response:
@@ -45,6 +51,11 @@ def invalid(exc: ValidationError | RequestValidationError) -> Response:
     return problem(422, "; ".join(f"{error['field']}: {error['detail']}" for error in errors), errors)
 
 
+def refused(exc: FirstlineError) -> Response:
+    """Say why the core refuses, in its own words."""
+    return problem(STATUS.get(type(exc), 500), str(exc))
+
+
 def _field(place: Sequence[int | str]) -> str:
     names = [str(part) for part in place if part not in ("body", "query", "path")]
     return ".".join(names) or "body"
@@ -64,8 +75,9 @@ def install(app: FastAPI, unavailable: tuple[type[Exception], ...]) -> None:
         assert isinstance(exc, RequestValidationError)
         return invalid(exc)
 
-    def refused(request: Request, exc: Exception) -> Response:
-        return problem(STATUS.get(type(exc), 500), str(exc))  # type: ignore[arg-type]
+    def expected(request: Request, exc: Exception) -> Response:
+        assert isinstance(exc, FirstlineError)
+        return refused(exc)
 
     def away(request: Request, exc: Exception) -> Response:
         return problem(503, "The database does not answer. Nothing was changed; try again.")
@@ -75,7 +87,7 @@ def install(app: FastAPI, unavailable: tuple[type[Exception], ...]) -> None:
 
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, unusable)
-    app.add_exception_handler(FirstlineError, refused)
+    app.add_exception_handler(FirstlineError, expected)
     for kind in unavailable:
         app.add_exception_handler(kind, away)
     app.add_exception_handler(Exception, mistake)

@@ -58,7 +58,8 @@ def html(notice: Notice) -> str:
     """Return the notice as an HTML page in which every part of the notice is escaped."""
     language = notice.language.lower()
     direction = "rtl" if language.split("-")[0] in RIGHT_TO_LEFT else "ltr"
-    return _template().render(notice=notice, direction=direction)
+    links = [action for action in notice.actions if action.url]
+    return _template().render(notice=notice, direction=direction, links=links)
 
 
 def message_id(key: str, sender: str) -> str:

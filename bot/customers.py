@@ -1,0 +1,51 @@
+"""Who a customer is: what a channel proves, never what somebody claims."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bot.ids import new_id
+from bot.model import Address, InboundMessage
+from storage import customers
+
+PROOF = "proven by the channel"
+"""Who joins two customers that turn out to be one, in the audit trail."""
+
+
+def identify(message: InboundMessage, now: datetime) -> int:
+    """Return the id of the identity that wrote a message, made if it is new. Inside a transaction.
+
+    An address that the channel vouches for is an identity too: whoever has proven it before, on whichever channel, is
+    the same customer. A claimed address says nothing.
+    """
+    identity, owner = _known_or_new(message.identity, now, message.proven)
+    for address in message.proven:
+        if address != message.identity:
+            _, other = _known_or_new(address, now, (), owner)
+            if other != owner:
+                customers.merge(other, owner)
+                customers.record(owner, now, PROOF, "merged", other)
+    return identity
+
+
+def _known_or_new(who: Address, now: datetime, proven: Iterable[Address], owner: str | None = None) -> tuple[int, str]:
+    """Return identity and customer; a new identity belongs to `owner`, else to who has proven one of `proven`, else to
+    a new customer."""
+    known = customers.identity(who.channel, who.key)
+    if known is None:
+        owner = owner or _owner_of(proven)
+        customer_id = owner or new_id()
+        if owner is None:
+            customers.add(customer_id, now)
+        if not customers.identify(who.channel, who.key, customer_id, now) and owner is None:
+            customers.drop(customer_id)  # somebody else met them at this very moment
+        known = customers.identity(who.channel, who.key)
+        assert known is not None
+    return known["id"], known["customer"]
+
+
+def _owner_of(addresses: Iterable[Address]) -> str | None:
+    for address in addresses:
+        known = customers.identity(address.channel, address.key)
+        if known is not None:
+            return str(known["customer"])
+    return None

@@ -1,0 +1,33 @@
+"""What the house has decided: how long things take, and who is told."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.model import Address
+from bot.quiet_hours import QuietHours
+from bot.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`agents` is where agents are told of what cannot wait; `quiet` is when no reminder is sent."""
+
+    follow_up_after: timedelta = timedelta(hours=24)
+    escalate_after: timedelta = timedelta(hours=48)
+    conversation_idle: timedelta = timedelta(hours=4)
+    burst: timedelta = timedelta(seconds=60)
+    reopen_within: timedelta = timedelta(days=14)
+    agents: tuple[Address, ...] = ()
+    quiet: QuietHours | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Policy":
+        return cls(
+            follow_up_after=settings.follow_up_after,
+            escalate_after=settings.escalate_after,
+            conversation_idle=settings.conversation_idle,
+            burst=settings.burst,
+            reopen_within=settings.reopen_within,
+            agents=() if settings.agents_email is None else (Address("email", settings.agents_email),),
+            quiet=settings.quiet,
+        )

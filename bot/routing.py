@@ -1,0 +1,146 @@
+"""Which incident a message belongs to, and what it does there.
+
+`find` looks the incident up: by the conversation, by the ids that the message refers to, in a private chat by who
+writes. `decide` says what the message does to it; it is a pure function, and the whole of the rules.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeGuard
+
+from bot.errors import Rerouted
+from bot.model import Classification, InboundMessage, Incident, MessageKind, urgency
+from bot.policy import Policy
+from bot.ratings import rating
+from bot.thanks import is_thanks, says_solved
+from storage import conversations, customers, incidents, lanes
+
+SURE = 0.6
+"""A classifier's word changes the course of an incident only from this confidence on."""
+
+
+class Move(StrEnum):
+    """What a message does."""
+
+    OPEN = "open"  # it opens an incident
+    CONTINUE = "continue"  # it opens one that is linked to the resolved one before it
+    JOIN = "join"  # it is put on the open incident
+    REOPEN = "reopen"
+    RESOLVE = "resolve"  # the customer answers our question: it is solved
+    RATE = "rate"  # the customer answers our question after the resolution
+    RECORD = "record"  # it is kept on the incident, and nothing else happens
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message belongs. `conversation` is None if it is not known yet; `joined` says that nothing but the
+    private chat leads there."""
+
+    incident: Incident | None = None
+    conversation: str | None = None
+    joined: bool = False
+
+    def same(self, other: "Place") -> bool:
+        """Whether both are the same incident in the same state."""
+        mine, theirs = (
+            place.incident and (place.incident.id, place.incident.status, place.incident.openings)
+            for place in (self, other)
+        )
+        return (mine, self.conversation) == (theirs, other.conversation)
+
+
+def keys(message: InboundMessage) -> list[str]:
+    """Name everything on its channel that this message is, stands in and refers to: the thread, then the nearest."""
+    named = (message.thread, *message.refers_to, message.is_about)
+    return list(dict.fromkeys(key for key in named if key))
+
+
+def find(message: InboundMessage, policy: Policy, now: datetime) -> Place:
+    """Look up the incident that a message belongs to. Within a session or a transaction."""
+    named = keys(message)
+    known = conversations.known(message.channel, named)
+    conversation = next((known[key] for key in named if key in known), None)
+    if conversation is not None:
+        found = incidents.of_conversation(conversation)
+        return Place(Incident.of(found[0]) if found else None, conversation)
+    if message.private and not message.thread and not message.fresh:
+        return _in_private_chat(message, policy, now)
+    return Place()
+
+
+def _in_private_chat(message: InboundMessage, policy: Policy, now: datetime) -> Place:
+    who = customers.identity(message.identity.channel, message.identity.key)
+    if who is None:
+        return Place()
+    found = incidents.of_chat(message.lane, who["id"], "open", now - policy.conversation_idle)
+    if not found and (is_thanks(message.text) or rating(message.text) is not None):
+        found = incidents.of_chat(message.lane, who["id"], "resolved", now - policy.reopen_within)
+    return Place(Incident.of(found[0]), found[0]["conversation"], joined=True) if found else Place()
+
+
+def confirm(place: Place, message: InboundMessage, policy: Policy, now: datetime) -> None:
+    """Look again inside the transaction, and keep the incident as it is until that ends. Raises Rerouted if the message
+    belongs elsewhere by now."""
+    if place.incident is not None:
+        lanes.hold(place.incident.id)
+    if not place.same(find(message, policy, now)):
+        raise Rerouted("the incident changed while the message was on its way")
+
+
+def lead(conversation: str, message: InboundMessage, *more: tuple[str, str]) -> None:
+    """Let everything that this message is, stands in and refers to, and `more` (channel, key), lead to its
+    conversation; what leads elsewhere already stays. Raises Rerouted if one of them has begun to, just now."""
+    named = keys(message)
+    known = conversations.known(message.channel, named)
+    new = [(message.channel, key) for key in named if key not in known]
+    if not conversations.add(conversation, [*new, *more]):
+        raise Rerouted("another message of this conversation came at the same moment")
+
+
+def needs_classifier(place: Place, message: InboundMessage) -> bool:
+    """Whether it matters what the message is about: if it opens an incident, may do so, or may make one that no agent
+    has acted on more urgent."""
+    incident = place.incident
+    if incident is None:
+        return True
+    if message.automatic or message.kind in (MessageKind.DELETE, MessageKind.ACTION):
+        return False
+    if incident.status == "open":
+        return incident.touched_at is None
+    return rating(message.text) is None and not is_thanks(message.text)
+
+
+def decide(
+    incident: Incident | None, message: InboundMessage, said: Classification | None, policy: Policy, now: datetime
+) -> Move:
+    """Say what a message does to the incident that it belongs to (None: there is none)."""
+    if incident is None:
+        return Move.OPEN
+    if message.automatic:
+        return Move.JOIN if incident.status == "open" else Move.RECORD
+    if incident.status == "open":
+        answers = incident.reminder_sent and says_solved(message.text) is True
+        return Move.RESOLVE if answers else Move.JOIN
+    if rating(message.text) is not None:
+        return Move.RATE
+    if is_thanks(message.text) or (said is not None and said.thanks):
+        return Move.RECORD
+    assert incident.resolved_at is not None
+    if now - incident.resolved_at > policy.reopen_within or is_another_matter(incident, said):
+        return Move.CONTINUE
+    return Move.REOPEN
+
+
+def is_another_matter(incident: Incident, said: Classification | None) -> bool:
+    """Whether a classifier is sure that a text is about something else than the incident is."""
+    return _is_sure(said) and said.category not in (incident.category, "other") and incident.category != "other"
+
+
+def is_more_urgent(incident: Incident, said: Classification | None) -> bool:
+    """Whether a classifier is sure that a text is about something more urgent than the incident."""
+    return _is_sure(said) and urgency(said.category) > urgency(incident.category)
+
+
+def _is_sure(said: Classification | None) -> TypeGuard[Classification]:
+    return said is not None and (said.confidence or 0) >= SURE

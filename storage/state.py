@@ -1,0 +1,14 @@
+"""Small values that must survive a restart."""
+
+from storage.database import execute
+
+
+def get(key: str) -> str | None:
+    found = execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def keep(key: str, value: str) -> str:
+    """Store a value unless there is one, and return the one that holds: of two processes, the first decides."""
+    execute("INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (key, value))
+    return get(key) or value
