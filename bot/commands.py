@@ -100,8 +100,12 @@ class Commands:
         if not text or len(text) > LONGEST_REPLY:
             raise NotUnderstood(f"A reply has 1 to {LONGEST_REPLY} characters: reply TKT-x text")
         with self._changing(name, caller, "reply") as change:
-            incident, now, message_id = change.incident, change.now, f"{caller.name}:{key}" if key else new_id()
-            if incidents.message(incident.channel, message_id) is None:
+            incident, now = change.incident, change.now
+            message_id = f"{incident.id}:{caller.name}:{key}" if key else new_id()
+            said = incidents.message(incident.channel, message_id)
+            if said is not None and said["text"] != text:
+                raise Conflict("This key was used before on this ticket, with another text.")
+            if said is None:
                 follow_ups.cancel(incident.id, now)
                 incidents.touch(incident.id, now)
                 notifications.cancel_reminders(incident.id)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeGuard
 
 from bot.errors import Rerouted
-from bot.model import Classification, InboundMessage, Incident, MessageKind, urgency
+from bot.model import Category, Classification, InboundMessage, Incident, MessageKind, urgency
 from bot.policy import Policy
 from bot.ratings import rating
 from bot.thanks import is_thanks, says_solved
@@ -124,7 +124,7 @@ def decide(
         return Move.RESOLVE if answers else Move.JOIN
     if rating(message.text) is not None:
         return Move.RATE
-    if is_thanks(message.text) or (said is not None and said.thanks):
+    if is_thanks(message.text) or (said is not None and said.thanks and said.category is Category.OTHER):
         return Move.RECORD
     assert incident.resolved_at is not None
     if now - incident.resolved_at > policy.reopen_within or is_another_matter(incident, said):

@@ -19,6 +19,7 @@ from storage import database, follow_ups, incidents, notifications
 from storage.follow_ups import FollowUpJobStore
 from storage.tables import FollowUp, Notification
 from tests.fakes import CLERK, LIFE, NOON, TestClock, WakeList, commands
+from tests.house import AGENTS, House
 from tests.postgres import ON_SQLITE
 from tests.test_storage import values
 
@@ -377,3 +378,67 @@ def test_the_next_look_is_never_far_off_nor_at_once(db: str, clock: TestClock) -
     database.disconnect()
     rename_table("follow_ups", "elsewhere")
     assert 29 < wait() <= 30
+
+
+# --- quiet hours, agents, escalation
+
+
+@pytest.fixture
+def quiet(db: str, clock: TestClock) -> Iterator[House]:
+    """A house whose customers sleep from 22:30 to 06:30 in Sydney: that is 11:30 to 19:30 UTC in November."""
+    house = House(clock, quiet_hours="22:30-06:30", time_zone="Australia/Sydney")
+    yield house
+    house.stop()
+
+
+def test_a_reminder_that_is_due_in_quiet_hours_waits_until_they_end(quiet: House) -> None:
+    quiet.write("charged twice", "k-1")
+    quiet.later(hours=24)
+    quiet.later(hours=7, minutes=29)
+    assert quiet.mails("reminder") == []
+    quiet.later(minutes=1)
+    quiet.later(hours=24)
+    assert len(quiet.mails("reminder")) == 1
+
+
+def test_one_that_is_resolved_in_quiet_hours_is_not_reminded_of_in_the_morning(quiet: House) -> None:
+    opened = quiet.write("charged twice", "k-1")
+    quiet.later(hours=24)
+    quiet.commands.resolve(opened["ticket_id"], CLERK)
+    quiet.later(hours=12)
+    assert quiet.mails("reminder") == []
+
+
+def test_agents_are_told_in_quiet_hours_too(quiet: House) -> None:
+    quiet.write("my card was stolen", "k-1")
+    assert len(quiet.mails("alert", AGENTS)) == 1
+    quiet.later(hours=48)
+    assert len(quiet.mails("escalation", AGENTS)) == 1
+
+
+@pytest.mark.parametrize("command", ["assign TKT me", "note TKT looked at it", "category TKT other", "reply TKT hello"])
+def test_what_an_agent_has_touched_is_not_escalated(db: str, clock: TestClock, command: str) -> None:
+    house = House(clock)
+    opened = house.write("charged twice", "k-1")
+    house.commands.run(command.replace("TKT", opened["ticket_id"]), CLERK)
+    house.later(hours=100)
+    assert house.mails("escalation", AGENTS) == []
+    house.stop()
+
+
+def test_an_escalation_goes_to_agents_alone_and_once(db: str, clock: TestClock) -> None:
+    house = House(clock)
+    house.write("charged twice", "k-1")
+    for _ in range(5):
+        house.later(hours=24)
+    assert len(house.mails("escalation", AGENTS)) == 1
+    assert house.mails("escalation") == []
+    assert len(house.mails("reminder")) == 1
+    house.stop()
+
+
+def test_without_anybody_to_tell_nothing_is_escalated(due: FollowUps, clock: TestClock) -> None:
+    with database.transaction():
+        incidents.open(values(id="i-1", ticket_id="TKT-i-1"))
+        LIFE.arm("i-1", NOON)
+    assert [row["kind"] for row in rows()] == ["reminder"]

@@ -114,7 +114,7 @@ def test_the_answer_is_bound_to_a_schema(fake: FakeGemini, gemini: GeminiClassif
     schema = generation["responseSchema"]
     assert generation["responseMimeType"] == "application/json"
     assert schema["properties"]["category"]["enum"] == [str(category) for category in Category]
-    assert set(schema["required"]) == {"category", "confidence", "reason"}
+    assert set(schema["required"]) == {"category", "confidence", "reason", "thanks"}
     assert generation["maxOutputTokens"] == 512
 
 
@@ -332,3 +332,11 @@ def test_the_deadline_that_the_server_is_told_is_never_below_its_minimum() -> No
 def test_importing_the_adapter_does_not_import_the_sdk() -> None:
     program = "import sys, adapters.gemini; sys.exit('google.genai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("said", [True, False, None])
+def test_the_models_word_on_thanks_is_taken_and_its_silence_is_a_no(
+    fake: FakeGemini, gemini: GeminiClassifier, said: bool | None
+) -> None:
+    fake.will_say(GOOD if said is None else {**GOOD, "thanks": said})
+    assert gemini(CUSTOMER).thanks is (said is True)
