@@ -108,11 +108,23 @@ def greet(database_url: str, parts: list[str], url: str | None) -> None:
         return
     for switch in firstline.switches():
         print(f"  {'on ' if switch.on else 'off'}  {switch.name:<12} {switch.says}")
-    print(f"\nTry it:\n\n{EXAMPLE.format(url=url)}\n\nStop it with Ctrl-C.\n", flush=True)
+    needs_token = firstline.needs_token()
+    print(f"\nTry it:\n\n{GET_A_TOKEN if needs_token else ''}{_example(url, needs_token)}\n")
+    print(f"and, with the number that it answers:\n\n{THEN.format(bot=sys.argv[0])}\n")
+    print("Stop it with Ctrl-C.\n", flush=True)
 
 
-EXAMPLE = """\
-  curl -s {url}/api/incidents -H 'Content-Type: application/json' -d '{{
+GET_A_TOKEN = "  TOKEN=$(bot token issue --role reporter)\n"
+THEN = """\
+  {bot} show TKT-…
+  {bot} reply TKT-… "Which of the two amounts is wrong?"
+  {bot} resolve TKT-… "refunded\""""
+
+
+def _example(url: str, needs_token: bool) -> str:
+    token = ' -H "Authorization: Bearer $TOKEN"' if needs_token else ""
+    return f"""\
+  curl -s {url}/api/incidents{token} -H 'Content-Type: application/json' -d '{{
     "customer_id": "C-1042", "message": "My card was charged twice for the same order",
     "channel": "email", "email": "ana@example.com"}}'"""
 

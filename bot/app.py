@@ -90,7 +90,10 @@ class World:
 def switches() -> list[Switch]:
     """Say of every part that can be on or off which it is."""
     modules = (*adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS)
-    return [switch for name in modules for switch in import_module(name).switches()]
+    found = [switch for name in modules for switch in import_module(name).switches()]
+    agents = Settings.read().agents_email
+    says = agents or "AGENTS_EMAIL is told at once of fraud and of locked accounts"
+    return [*found, Switch("agents", agents is not None, says)]
 
 
 class Firstline:
@@ -300,6 +303,13 @@ def signer() -> Signer:
     from adapters.http.settings import HttpSettings
 
     return Keys.of(HttpSettings.read())
+
+
+def needs_token() -> bool:
+    """Whether the API takes nobody without a token."""
+    from adapters.http.settings import HttpSettings
+
+    return bool(HttpSettings.read().keys)
 
 
 def _stop_signals() -> threading.Event:

@@ -55,12 +55,14 @@ class Views:
 
     def stats(self) -> dict[str, Any]:
         """Count incidents (in all, by status, category and channel), notifications and reminders; give the mean
-        confidence and the median time to resolve, in seconds (None: nothing was resolved yet)."""
+        confidence, the customers' ratings (1 to 5), and the median time to resolve, in seconds (None: nothing was
+        resolved yet)."""
         with database.session():
             figures = stats.counts()
             times = [(resolved - opened).total_seconds() for opened, resolved in stats.times_to_resolve()]
-        mean = figures["mean_confidence"]
-        figures["mean_confidence"] = None if mean is None else round(mean, 3)
+        for name in ("mean_confidence", "mean_rating"):
+            mean = figures[name]
+            figures[name] = None if mean is None else round(float(mean), 3)
         figures["median_seconds_to_resolve"] = statistics.median(times) if times else None
         return figures
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from peewee import fn
 
-from storage.tables import FollowUp, InboxMessage, Incident, Job, Lane, Notification
+from storage.tables import FollowUp, InboxMessage, Incident, Job, Lane, Notification, Rating
 
 
 def _count_by(table: Any, column: Any) -> dict[str, int]:
@@ -14,7 +14,8 @@ def _count_by(table: Any, column: Any) -> dict[str, int]:
 
 
 def counts() -> dict[str, Any]:
-    """Incidents in all and by status, category and channel; notifications by status; messages not handled yet."""
+    """Incidents in all and by status, category and channel; notifications by status; messages not handled yet;
+    customers' ratings."""
     return {
         "total": Incident.select().count(),
         "by_status": _count_by(Incident, Incident.status),
@@ -25,6 +26,8 @@ def counts() -> dict[str, Any]:
         "waiting_messages": InboxMessage.select().where(InboxMessage.due_at.is_null(False)).count(),
         "dead_messages": InboxMessage.select().where(InboxMessage.state == "dead").count(),
         "reminders_due": FollowUp.select().where(FollowUp.due_at.is_null(False)).count(),
+        "ratings": Rating.select().count(),
+        "mean_rating": Rating.select(fn.AVG(Rating.score)).scalar(),
         "reminders_sent": Incident.select().where(Incident.reminder_sent == True).count(),  # noqa: E712
     }
 

@@ -211,6 +211,8 @@ def test_a_resolution_is_asked_about_once_and_the_answer_is_kept(house: House, t
         house.commands.reopen(ticket, CLERK)
     assert [(row["resolution"], row["score"]) for row in house.all(Rating)] == [(1, 4), (2, 5)]
     assert len(house.mails("resolved")) == 2
+    figures = house.firstline.views.stats()
+    assert (figures["ratings"], figures["mean_rating"]) == (2, 4.5)
 
 
 @ON_SQLITE
