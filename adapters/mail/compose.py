@@ -27,6 +27,8 @@ LINE_ENDS = re.compile(r"\r\n?|[\n\x0b\x0c\x85\u2028\u2029]")
 NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 NAME_AND_ADDRESS = re.compile(r"(?P<name>[^<>]*)<(?P<addr>[^<>]*)>")
 LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f-\x9f\"(),:;<>@\[\]\\\ud800-\udfff]{1,64}")
+LONGEST_KEY = 100
+SAFE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
 
@@ -68,12 +70,14 @@ def message_id(key: str, sender: str) -> str:
 
 
 def safe_key(key: str) -> str:
-    """Return the key in letters, digits, `-` and `_`: fit for a Message-ID (RFC 5322 dot-atom) and for a file name.
+    """Return the key in letters, digits, `-`, `_` and single dots: fit for a Message-ID (RFC 5322 dot-atom) and for a
+    file name.
 
     A key that had to be changed gets a digest, so that two keys never become one.
     """
-    safe = re.sub(r"[^A-Za-z0-9_-]", "-", key)[:64]
-    return safe if safe == key and key else f"{safe}-{_digest(key)[:16]}"
+    if len(key) <= LONGEST_KEY and SAFE.fullmatch(key):
+        return key
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '-', key)[:64]}-{_digest(key)[:16]}"
 
 
 def addr_spec(address: str) -> str:
