@@ -1,0 +1,108 @@
+"""A database that an earlier version filled goes on working."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playhouse.migrations import Runner
+
+from storage import database, incidents
+from storage.migrate import FOLDER, migrate
+from storage.tables import utc_text
+from tests.fakes import NOON, TestClock
+from tests.house import ANA, CLERK, House
+
+AT = utc_text(NOON)
+
+
+def insert(table: str, **values: Any) -> None:
+    marks = ", ".join("?" * len(values))
+    database.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+
+
+def fill() -> None:
+    """An open and a resolved incident, a message that waits to be handled, a text that waits to be sent."""
+    for number, status in enumerate(("open", "resolved"), start=1):
+        done = {"resolved_at": AT, "resolved_by": "clerk"} if status == "resolved" else {}
+        insert(
+            "incidents", id=f"i-{number}", customer_id="C-1", channel="email", message="charged twice",
+            classification="duplicate_payment", reason="", classified_by="local", ticket_id=f"TKT-{number}000",
+            status=status, created_at=AT, reminder_sent=False, **done,
+        )  # fmt: skip
+        insert(
+            "messages", incident_id=f"i-{number}", channel="web", external_id=f"loopback:k-{number}",
+            direction="customer", author="C-1", text="charged twice", created_at=AT,
+        )  # fmt: skip
+        insert("events", incident_id=f"i-{number}", at=AT, actor="web", name="opened", after=f"TKT-{number}000")
+    notice = {
+        "key": "i-1.acknowledgement.email", "kind": "acknowledgement", "incident_id": "i-1", "ticket_id": "TKT-1000",
+        "subject": "[TKT-1000] We have received your message", "greeting": "", "lead": "", "facts": [], "quote": "",
+        "closing": "", "language": "en",
+    }  # fmt: skip
+    insert(
+        "notifications", incident_id="i-1", channel="email", recipient=ANA.key, kind="acknowledgement", message="",
+        notice=json.dumps(notice), dedupe=notice["key"], lane=f"out/{ANA}", status="pending", due_at=AT, attempts=0,
+        repeats=0, created_at=AT,
+    )  # fmt: skip
+    insert("lanes", key=f"out/{ANA}", due_at=AT)
+    insert("follow_ups", incident_id="i-1", opened_at=AT, due_at=AT, state="waiting")
+    payload = {
+        "channel": "web", "external_id": "loopback:k-3", "lane": "web/loopback:k-3", "customer_id": "C-1",
+        "text": "My transfer failed", "answer_on": "email", "addresses": [{"channel": "email", "key": ANA.key}],
+        "fingerprint": "",
+    }  # fmt: skip
+    insert(
+        "inbox", channel="web", external_id="loopback:k-3", incident_id="i-3", lane="in/web/loopback:k-3",
+        payload=json.dumps(payload), fingerprint="", received_at=AT, state="new", due_at=AT, attempts=0,
+    )  # fmt: skip
+    insert("lanes", key="in/web/loopback:k-3", due_at=AT)
+
+
+@pytest.fixture
+def house(database_url: str, tmp_path: Path, clock: TestClock) -> Iterator[House]:
+    """A house on a database that was filled by the first version and then brought up to date."""
+    folder = tmp_path / "first"
+    folder.mkdir()
+    shutil.copy(FOLDER / "0001_the_spine.py", folder)
+    database.connect(database_url)
+    with database.transaction():
+        Runner(database.database.obj, str(folder)).up()
+        fill()
+    assert migrate() == ["0002_the_life_of_an_incident"]
+    house = House(clock)
+    yield house
+    house.stop()
+    database.disconnect()
+
+
+def test_what_waited_is_done(house: House) -> None:
+    house.later(seconds=0)
+    assert house.mails("acknowledgement")[0].ticket_id == "TKT-1000"
+    assert house.incident("i-3")["classification"] == "failed_payment"
+    assert [notice.ticket_id for notice in house.mails("reminder")] == ["TKT-1000"]
+
+
+def test_earlier_incidents_can_be_answered_resolved_and_reopened(house: House) -> None:
+    house.answer("i-1", "it was 20 euros", reporter="loopback", customer_id="C-1")
+    house.commands.resolve("TKT-1000", CLERK)
+    assert house.answer("i-2", "charged again", reporter="loopback", customer_id="C-1")["status"] == "open"
+    house.work()
+    assert [notice.ticket_id for notice in house.mails("resolved")] == ["TKT-1000"]
+    assert (house.incident("i-2")["openings"], house.incident("i-2")["resolutions"]) == (2, 1)
+
+
+def test_their_customer_is_the_one_who_writes_again(house: House) -> None:
+    new = house.write("my card was stolen", "k-9", reporter="loopback", customer_id="C-1")
+    assert {house.incident(name)["identity"] for name in ("i-1", "i-2")} == {
+        house.incident(new["incident_id"])["identity"]
+    }
+
+
+def test_the_audit_trail_is_still_there(house: House) -> None:
+    assert house.events("i-1") == ["opened"]
+    with database.transaction():
+        incidents.record(None, NOON, "x", "refused")
+    assert house.events(None) == ["refused"]
