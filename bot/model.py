@@ -49,6 +49,8 @@ class NoticeKind(StrEnum):
     ALERT = "alert"
     AGENT_REMINDER = "agent_reminder"
     ESCALATION = "escalation"
+    CARD = "card"  # an incident as it stands, on a board; each replaces the one before it
+    ENTRY = "entry"  # a line of its timeline, under the card
 
 
 class MessageKind(StrEnum):

@@ -24,7 +24,7 @@ from bot.language import detect
 from bot.life import Life
 from bot.measure import step
 from bot.missing import missing
-from bot.model import Classification, InboundMessage, Incident, MessageKind, addresses_to_json
+from bot.model import Address, Classification, InboundMessage, Incident, MessageKind, addresses_to_json
 from bot.policy import Policy
 from bot.ports import Classifier, Clock, Dispatcher
 from bot.replies import Done, Replies, catch_up, is_ours, on_timeline
@@ -164,7 +164,7 @@ class Pipeline:
             "conversation": place.conversation or incident_id,
             "chat": message.lane if message.private else "",
             "continues": None if before is None else before.id,
-            "addresses": addresses_to_json(message.addresses or (before.addresses if before else ())),
+            "addresses": addresses_to_json(_answer_to(message, before)),
             "language": detect(message.text),
             "openings": 1,
             "resolutions": 0,
@@ -233,3 +233,10 @@ class Pipeline:
         self.answers.fulfil(outcome["message_id"], outcome)
         for lane in lanes:
             self.dispatcher.wake(lane)
+
+
+def _answer_to(message: InboundMessage, before: Incident | None) -> tuple[Address, ...]:
+    """Where the customer may be written to: what the message says, else what is known. Machine mail is not answered."""
+    if message.automatic:
+        return ()
+    return message.addresses or (before.addresses if before is not None else ())

@@ -4,6 +4,7 @@ base class in `settings`, and nothing else of ours."""
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -132,11 +133,33 @@ class Pages(Protocol):
         """Return what to accept when it is. Raises Forbidden."""
 
 
-class Channel(Sender, Protocol):
-    """A way in and out."""
+class State(Protocol):
+    """Small values that an adapter keeps across restarts. A key begins with the adapter's name."""
 
-    def listening(self, inbox: Intake, web: Routes) -> AbstractContextManager[None]:
-        """While entered, call `inbox.accept` once per message; acknowledge to the platform only after it returns."""
+    def get(self, key: str) -> str | None: ...
+
+    def put(self, key: str, value: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What a channel may ask of the core."""
+
+    intake: Intake
+    commands: Commands
+    views: Views
+    state: State
+    clock: Clock
+
+
+class Channel(Sender, Protocol):
+    """A way in and out. `board` is where agents are shown every incident, if the channel has such a place."""
+
+    board: Address | None
+
+    def listening(self, core: Core, web: Routes) -> AbstractContextManager[None]:
+        """While entered, call `core.intake.accept` once per message; acknowledge to the platform only after it
+        returns."""
 
 
 class Signer(Protocol):

@@ -229,6 +229,12 @@ def test_case_12_machine_mail_reopens_nothing(house: House) -> None:
     assert out["status"] == "resolved"
 
 
+def test_case_12_machine_mail_that_opens_an_incident_is_not_answered(house: House) -> None:
+    house.write("My card was stolen", "mail-1", channel="email", automatic=True)
+    house.later(hours=24)
+    assert {to for to, _ in house.mail.sent} == {AGENTS}
+
+
 def test_case_12_an_incident_whose_conversation_goes_on_in_another_is_not_reopened(house: House) -> None:
     opened = resolved(house)
     new = house.answer(opened["incident_id"], "Now my account is locked")
