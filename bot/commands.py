@@ -20,7 +20,7 @@ from bot.life import Life, current
 from bot.masking import mask
 from bot.model import Caller, Category, Classification, Incident, Role, tidy
 from bot.ports import Clock, Dispatcher
-from storage import customers, database, dead, follow_ups, incidents, notifications
+from storage import customers, database, dead, follow_ups, incidents, lanes, notifications
 
 log = structlog.get_logger()
 
@@ -108,11 +108,11 @@ class Commands:
             if said is None:
                 follow_ups.cancel(incident.id, now)
                 incidents.touch(incident.id, now)
-                notifications.cancel_reminders(incident.id)
                 incidents.say([_said(incident, "agent", caller.name, text, message_id, now)])
                 change.lanes += outbox.tell(
                     incident, lambda to: wording.reply(incident, to, message_id, text), now, said=True
                 )
+                notifications.cancel_reminders(incident.id)
                 change.record("replied")
         return change.incident
 
@@ -187,7 +187,9 @@ class Commands:
         then, and the lanes are woken."""
         self._allow(caller, Role.AGENT, command, name)
         with database.transaction():
-            incident = Incident.of(views.known(name, exact=True))
+            incident_id = views.known(name, exact=True)["id"]
+            lanes.hold(incident_id)
+            incident = current(incident_id)
             change = _Change(incident, caller, self.clock(), [])
             yield change
             change.incident = current(incident.id)
@@ -237,7 +239,7 @@ def _note(text: str) -> str:
 def refuse(caller: Caller, command: str, rest: str, now: datetime, whose: str = "agents") -> NoReturn:
     """Keep an attempt at a command in the audit trail, and raise Forbidden. `whose`: for whom the command is."""
     with database.transaction():
-        incidents.record(None, now, caller.name, "refused", after=f"{command} {rest}".strip()[:200])
+        incidents.record(None, now, caller.name, "refused", after=mask(f"{command} {rest}".strip())[:200])
     log.warning("command.refused", command=command, caller=caller.name)
     raise Forbidden(f"{command} is for {whose}, and you are not one of them.")
 
@@ -273,7 +275,7 @@ def _all_own(caller: Caller) -> "list[database.Row]":
 
 
 def _split(line: str) -> tuple[str, str]:
-    name, _, rest = line.lstrip("/").replace("\n", " ", 1).partition(" ")
+    name, rest = [*line.lstrip("/").split(maxsplit=1), "", ""][:2]
     return name, rest.strip()
 
 

@@ -59,23 +59,23 @@ class FollowUps:
             return 0, []
         still_open = follow_ups.mark_reminded([one.incident_id for one in claimed])
         due = _settle(claimed, still_open, "reminded", now)
-        owed: list[tuple[Address, Notice]] = []
+        told: list[tuple[Address, Notice]] = []
+        agents: list[tuple[Address, Notice]] = []
         said = []
         for one, incident in due:
-            texts = self._words(one, incident, now)
-            owed += texts[0]
-            said.append(outbox.on_timeline(incident, texts[1], now))
+            shown, *owed = self._reminders(one, incident, now)
+            told += owed
+            agents += [(to, wording.agents_reminder(incident, to, one.id, now)) for to in self.life.policy.agents]
+            said.append(outbox.on_timeline(incident, shown[1], now))
         if said:
             incidents.say(said)
-        return len(due), outbox.owe(owed, now)
+        return len(due), outbox.owe(told, now) + outbox.owe(agents, now)
 
-    def _words(self, one: Claimed, incident: Incident, now: datetime) -> tuple[list[tuple[Address, Notice]], Notice]:
-        """Word a reminder for every address of the customer and for the agents; and for the timeline."""
+    def _reminders(self, one: Claimed, incident: Incident, now: datetime) -> list[tuple[Address, Notice]]:
+        """Word a reminder for the timeline and for every address of the customer."""
         actions = self.life.links.actions(incident, ANSWERS, incident.openings, now)
-        owed = [(to, wording.reminder(incident, to, one.id, now, actions)) for to in incident.addresses]
-        shown = owed[0][1] if owed else wording.reminder(incident, Address("web", incident.id), one.id, now)
-        agents = [(to, wording.agents_reminder(incident, to, one.id, now)) for to in self.life.policy.agents]
-        return owed + agents, shown
+        places = (Address("web", incident.id), *incident.addresses)
+        return [(to, wording.reminder(incident, to, one.id, now, actions)) for to in places]
 
     def _escalate(self, claimed: Sequence[Claimed], now: datetime) -> list[str]:
         """Tell the agents what none of them has touched."""

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bot import outbox, wording
 from bot.errors import Conflict, NotFound
+from bot.ids import new_id
 from bot.links import Links
 from bot.model import Classification, Incident, urgency
 from bot.policy import Policy
@@ -40,13 +41,14 @@ class Life:
         follow_ups.cancel(incident.id, now)
         if not incidents.resolve(incident.id, now, actor, said_at):
             raise Conflict(_why_not_resolved(current(incident.id)))
-        notifications.cancel_reminders(incident.id)
         resolved = current(incident.id)
         incidents.record(resolved.id, now, actor, "resolved", before="open", after=note or None)
         actions = self.links.actions(resolved, RATINGS, resolved.resolutions, now)
-        return lanes + outbox.tell(
+        lanes += outbox.tell(
             resolved, lambda to: wording.resolved(resolved, to, note, actions, self.policy.reopen_within), now
         )
+        notifications.cancel_reminders(incident.id)  # last of all: a sender may have their lane
+        return lanes
 
     def reopen(self, incident: Incident, actor: str, now: datetime) -> list[str]:
         """Open a resolved incident again, and look again in a day. Raises Conflict if it is open, or if another
@@ -73,7 +75,7 @@ class Life:
         incidents.record(incident.id, now, actor, "category", before=incident.category, after=said.category)
         changed = current(incident.id)
         becomes_urgent = urgency(changed.category) == 2 and urgency(incident.category) < 2
-        return self.alert(changed, "category", now) if becomes_urgent else []
+        return self.alert(changed, f"category-{new_id()}", now) if becomes_urgent else []
 
 
 def current(incident_id: str) -> Incident:

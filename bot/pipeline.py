@@ -21,7 +21,7 @@ from bot.customers import identify
 from bot.errors import Rerouted
 from bot.lanes import Lease, describe
 from bot.language import detect
-from bot.life import Life
+from bot.life import Life, current
 from bot.measure import step
 from bot.missing import missing
 from bot.model import Address, Classification, InboundMessage, Incident, MessageKind, addresses_to_json
@@ -106,7 +106,7 @@ class Pipeline:
         with step("store"), lease.finishing() as now:
             routing.confirm(place, message, self.policy, now)
             incident = self.store(incident_id, message, place, classification, ticket, now)
-            lanes = self.notify(incident, now)
+            lanes = self.notify(incident, now, message.automatic)
             self.schedule(incident, now)
             outcome = self.finish(lease, incident, self.opened(incident, place))
         log.info("incident.opened", incident_id=incident.id, ticket_id=incident.ticket_id, category=incident.category)
@@ -177,14 +177,18 @@ class Pipeline:
         incidents.record(incident_id, now, message.channel, "opened", after=values["ticket_id"])
         routing.lead(values["conversation"], message, ("web", incident_id))
         catch_up(message, now)
-        return Incident.of(values)
+        return current(incident_id)
 
-    def notify(self, incident: Incident, now: datetime) -> list[str]:
+    def notify(self, incident: Incident, now: datetime, automatic: bool) -> list[str]:
         """Owe an acknowledgement to every address of the customer, and a word to the agents if it is urgent; return
         the lanes that they wait in."""
         lacks = missing(incident.category, incident.message)
-        lanes = outbox.tell(
-            incident, lambda to: wording.acknowledgement(incident, to, self.policy.follow_up_after, lacks), now
+        lanes = (
+            []
+            if automatic
+            else outbox.tell(
+                incident, lambda to: wording.acknowledgement(incident, to, self.policy.follow_up_after, lacks), now
+            )
         )
         return lanes + (self.life.alert(incident, "opened", now) if incident.priority == "urgent" else [])
 

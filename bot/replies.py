@@ -3,8 +3,8 @@
 Everything in here runs inside the transaction that ends the message's way (`lease.finishing()`).
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot import outbox, routing, wording
@@ -42,8 +42,8 @@ class Replies:
     ) -> Done:
         """Put a message on its incident and do what `routing.decide` made of it. Raises Rerouted."""
         routing.confirm(place, message, self.life.policy, now)
-        incident = place.incident
-        assert incident is not None
+        assert place.incident is not None
+        incident = current(place.incident.id)
         identity = incident.identity_id if is_ours(message) else identify(message, now)
         incidents.say([on_timeline(incident.id, message, identity, now)])
         routing.lead(incident.conversation, message)
@@ -71,10 +71,10 @@ class Replies:
                 return "rating_noted", self._rate(incident, rating(message.text), who, now)
             case Move.RECORD:
                 return ("message_added" if message.automatic else "thanks_noted"), []
-        lanes = self._reconsider(incident, said, now)
+        lanes = []
         if place.joined and not self._in_burst(incident, message, now):
             lanes += outbox.tell(incident, lambda to: wording.added(incident, to, message.external_id), now)
-        return "message_added", lanes
+        return "message_added", lanes + self._reconsider(incident, said, now)
 
     def _in_burst(self, incident: Incident, message: InboundMessage, now: datetime) -> bool:
         """Whether the customer wrote something else just before: then nothing more is said."""
@@ -102,8 +102,8 @@ class Replies:
             return Done("deleted", None, [])
         routing.confirm(place, message, self.life.policy, now)
         incident = place.incident
-        if incident is None:
-            return Done("too_late", None, [])
+        if incident is None or (is_ours(message) and message.thread != incident.id):
+            return Done("too_late", incident, [])
         did, lanes = self._press(incident, message, now)
         return Done(did, current(incident.id), lanes)
 
@@ -129,6 +129,9 @@ class Replies:
         what is seen is the one written last."""
         hold(original["incident"])
         _keep_first_text(original)
+        if message.kind is MessageKind.NEW:  # an original that comes after its edit was written before it
+            before = original["written_at"] - timedelta(microseconds=1)
+            message = replace(message, written_at=min(message.written_at or now, before))
         keep_revision(message, now)
         _show(original)
         did = "deleted" if message.kind is MessageKind.DELETE else "edited"

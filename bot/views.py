@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from bot import routing
 from bot.errors import NotFound
-from bot.model import Incident, IncidentDetails, NotificationView, Received, TimelineEntry, tidy
-from storage import customers, database, dead, inbox, incidents, notifications, stats
+from bot.model import (
+    InboundMessage,
+    Incident,
+    IncidentDetails,
+    MessageKind,
+    NotificationView,
+    Received,
+    TimelineEntry,
+    tidy,
+)
+from storage import conversations, customers, database, dead, inbox, incidents, notifications, stats
 from storage.dead import Dead
 
 DELETED = "(deleted by its author)"
@@ -38,15 +48,14 @@ class Views:
         )
 
     def message(self, name: str, message_id: str) -> str:
-        """Return the external id of the message that has this id, if it is one of the incident's conversation (or still
-        waits behind its first one). Raises NotFound."""
+        """Return the external id of the message that has this id, or that the delivery of this id has changed, if it
+        came into this incident's conversation over our own API. Raises NotFound."""
         with database.session():
-            row, asked = inbox.by_incident(tidy(message_id).lower()), inbox.by_incident(tidy(name).lower())
-            outcome = {} if row is None else row["outcome"] or {}
-            waits_with_it = row is not None and asked is not None and row["lane"] == asked["lane"]
-            if row is None or not (waits_with_it or _is_in(outcome.get("incident_id", ""), name)):
+            row = inbox.by_incident(tidy(message_id).lower())
+            said = None if row is None or row["channel"] != "web" else InboundMessage.from_json(row["payload"])
+            if row is None or said is None or said.kind is MessageKind.ACTION or _is_in(row) != _leads_to(name):
                 raise NotFound(f"No message of this incident goes by {message_id[:64]!r}.")
-        return str(row["external_id"])
+        return said.is_about
 
     def ready(self) -> None:
         """Return if the database answers; else raise what it raises."""
@@ -124,10 +133,19 @@ def _or(found: list[database.Row]) -> str:
     return " or ".join(row["ticket_id"] for row in found)
 
 
-def _is_in(incident_id: str, name: str) -> bool:
-    """Whether an incident is of the conversation of the one that goes by this name."""
-    incident = incidents.get(incident_id)
-    return incident is not None and incident["conversation"] == known(name)["conversation"]
+def _leads_to(name: str) -> str:
+    """The conversation of what goes by this name; of a message that waits, as `_is_in` tells it."""
+    row = inbox.by_incident(tidy(name).lower())
+    if row is not None and row["state"] != "done":
+        return _is_in(row)
+    return str(known(_goes_on_in(row, name), exact=True)["conversation"])
+
+
+def _is_in(row: database.Row) -> str:
+    """The conversation that a message of the inbox leads to; as long as there is none, the lane that it waits in."""
+    named = routing.keys(InboundMessage.from_json(row["payload"]))
+    found = conversations.known(row["channel"], named)
+    return next((found[key] for key in named if key in found), str(row["lane"]))
 
 
 def _goes_on_in(handled: database.Row | None, name: str) -> str:

@@ -97,6 +97,8 @@ def hold(incident_id: str) -> None:
     """Let nobody change an incident, or what is due of it, until this transaction ends; in the order of the locks.
     SQLite: the transaction itself does."""
     if locks_rows(database):
+        # the lane may have no row yet: two who both found none would lock it last
+        execute("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", (incident_id,)).fetchall()
         execute("SELECT 1 FROM lanes WHERE key = ? FOR UPDATE", (f"job/{incident_id}",)).fetchall()
         execute(
             "SELECT 1 FROM follow_ups WHERE incident_id = ? AND due_at IS NOT NULL ORDER BY id FOR UPDATE",

@@ -138,6 +138,8 @@ def hold(incident_ids: Collection[str], identity_ids: Collection[int]) -> None:
         return
     ids = sorted(incident_ids)
     for incident_id in ids:
+        execute("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", (incident_id,)).fetchall()
+    for incident_id in ids:
         execute("SELECT 1 FROM lanes WHERE key = ? FOR UPDATE", (f"job/{incident_id}",)).fetchall()
     for some in _some(ids):
         marks = ", ".join("?" for _ in some)

@@ -94,6 +94,9 @@ ALTER TABLE follow_ups ADD COLUMN kind TEXT NOT NULL DEFAULT 'reminder';
 
 ALTER TABLE events ADD COLUMN customer TEXT;
 
+UPDATE lanes SET key = 'job/' || SUBSTR(key, 10) WHERE SUBSTR(key, 1, 9) = 'job/link/';
+UPDATE jobs SET lane = 'job/' || SUBSTR(lane, 10), dedupe = SUBSTR(dedupe, 5) || '/0'
+    WHERE SUBSTR(lane, 1, 9) = 'job/link/';
 INSERT INTO conversations (channel, key, conversation) SELECT 'web', id, id FROM incidents;
 INSERT INTO conversations (channel, key, conversation) SELECT channel, external_id, incident_id FROM messages
     WHERE external_id <> incident_id
@@ -127,6 +130,7 @@ def up(migrator: Any, db: Any) -> None:
         _run(db, EVENTS_OF_NO_INCIDENT)
     _name_the_customers(db)
     _keep_the_addresses(db)
+    _name_the_reporter(db)
 
 
 def _run(db: Any, statements: str) -> None:
@@ -150,12 +154,20 @@ def _name_the_customers(db: Any) -> None:
     db.execute_sql("UPDATE incidents SET reporter = 'loopback'")
     db.execute_sql(
         "UPDATE incidents SET identity_id = (SELECT identities.id FROM identities "
-        "WHERE identities.external_id = 'loopback:' || incidents.customer_id)"
+        "WHERE identities.channel = 'web' AND identities.external_id = 'loopback:' || incidents.customer_id)"
     )
     db.execute_sql(
         "UPDATE messages SET identity_id = "
         "(SELECT identity_id FROM incidents WHERE incidents.id = messages.incident_id)"
     )
+
+
+def _name_the_reporter(db: Any) -> None:
+    """What waits in the inbox came from the same caller."""
+    mark = db.param
+    for row_id, payload in db.execute_sql("SELECT id, payload FROM inbox WHERE state <> 'done'").fetchall():
+        said = json.dumps({**json.loads(payload), "reporter": "loopback"}, ensure_ascii=False)
+        db.execute_sql(f"UPDATE inbox SET payload = {mark} WHERE id = {mark}", (said, row_id))
 
 
 def _keep_the_addresses(db: Any) -> None:
