@@ -140,6 +140,13 @@ class Settings(FromEnvironment):
         QuietHours.parse("22:00-07:00", value)
         return value
 
+    @field_validator("link_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < 32:
+            raise ValueError("needs at least 32 bytes")
+        return value
+
     @field_validator("agents_email")
     @classmethod
     def _an_address(cls, value: str | None) -> str | None:

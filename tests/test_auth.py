@@ -239,6 +239,8 @@ ENDPOINTS = [
     ("DELETE", "/api/incidents/{name}/messages/{message_id}", 401, 404, 200, 200),
     ("POST", "/api/incidents/{name}/actions", 401, 404, 200, 200),
     ("GET", "/api/stats", 401, 403, 200, 200),
+    ("GET", "/a/{token}", 403, 403, 403, 403),  # of no link of ours
+    ("POST", "/a/{token}", 403, 403, 403, 403),
     ("GET", "/api/incidents/TKT-nothing", 401, 404, 404, 404),
     ("POST", "/api/incidents/TKT-nothing/resolve", 401, 403, 404, 404),
     ("DELETE", "/api/incidents", 401, 405, 405, 405),
@@ -266,7 +268,7 @@ def test_a_role_opens_what_the_table_says_and_nothing_else(secured: Served, colu
     headers = known_as("ana", role) if role else {}
     found = []
     for method, path, *_ in ENDPOINTS:
-        url = f"{secured.url}{path.format(name=opened['ticket_id'], message_id=opened['message_id'])}"
+        url = f"{secured.url}{path.format(name=opened['ticket_id'], message_id=opened['message_id'], token='none')}"
         body = BODIES.get(path.rpartition("/")[2]) if method in ("POST", "PUT") else None
         with requests.Session() as session:
             request = requests.Request(method, url, headers=headers, json=body).prepare()

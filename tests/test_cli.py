@@ -357,7 +357,7 @@ def test_run_says_where_it_is_what_is_on_and_what_is_off(running: tuple[Running,
 
 def test_the_line_to_try_works_as_it_is_printed(running: tuple[Running, Path]) -> None:
     process, folder = running
-    line = process.output.partition("Try it:\n\n")[2].partition("\n\nStop it")[0]
+    line = process.output.partition("Try it:\n\n")[2].partition("\n\nand, with")[0]
     if shutil.which("curl"):
         said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=20, check=True).stdout
     else:

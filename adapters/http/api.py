@@ -1,68 +1,79 @@
 """The HTTP channel and the JSON API, under /api; problem details for whatever goes wrong."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Body, FastAPI, Header, Query
 from pydantic import AwareDatetime, BaseModel, Field
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp
 
 from adapters.http import problems
-from adapters.http.auth import Agent, Authentication, Keys, Reporter, Revocations
+from adapters.http.auth import Agent, Authentication, Keys, Reporter, Revocations, require, too_low
 from adapters.http.guard import Guard
 from adapters.http.intake import LONGEST_KEY, PostIncident
 from adapters.http.links import link_routes
-from adapters.http.messages import DeleteMessage, PostAction, PostMessage, PutMessage
+from adapters.http.messages import CONVERSATION
 from adapters.http.openapi import document
 from adapters.http.reach import find
 from adapters.http.settings import HttpSettings
-from bot.model import Caller, Category, Incident, IncidentDetails, Received, Role
+from bot.errors import Forbidden
+from bot.model import Caller, Category, Incident, IncidentDetails, NotificationView, Received, Role, TimelineEntry
 from bot.ports import Answers, Commands, Intake, Pages, Tokens, Views
 
 
-class IncidentOut(BaseModel):
-    """An incident."""
+class Shown(BaseModel):
+    """What everybody sees of an incident who sees it at all."""
 
-    incident_id: str
+    incident_id: str = Field(validation_alias="id")
     ticket_id: str
-    external_ticket_id: str | None
     customer_id: str
     channel: str
     message: str
-    classification: str
+    classification: str = Field(validation_alias="category")
     confidence: float | None
-    reason: str
-    classified_by: str
+    priority: Literal["urgent", "normal"]
     status: Literal["open", "resolved"]
-    assignee: str | None
     created_at: AwareDatetime
     resolved_at: AwareDatetime | None
-    resolved_by: str | None
-    reminder_sent: bool
-    reporter: str
-    priority: str
     language: str
+    reporter: str
     conversation: str
     continues: str | None
+
+    @classmethod
+    def of(cls, incident: Incident, **more: Any) -> Self:
+        return cls.model_validate({**asdict(incident), "priority": incident.priority, **more})
+
+
+class ReportedOut(Shown):
+    """An incident as its reporter sees it: with what was said between customer and house."""
+
+    timeline: list[TimelineEntry]
+
+
+class IncidentOut(Shown):
+    """An incident as agents see it."""
+
+    external_ticket_id: str | None
+    reason: str
+    classified_by: str
+    assignee: str | None
+    resolved_by: str | None
+    reminder_sent: bool
     openings: int
     resolutions: int
 
-    @classmethod
-    def of(cls, incident: Incident) -> "IncidentOut":
-        values = asdict(incident)
-        named = {name: values[name] for name in cls.model_fields if name in values}
-        return cls(incident_id=incident.id, classification=incident.category, priority=incident.priority, **named)
-
 
 class DetailsOut(IncidentOut):
-    """An incident with its history."""
+    """An incident as agents see it, with its history."""
 
-    timeline: list[dict[str, Any]]
-    notifications: list[dict[str, Any]]
+    timeline: list[TimelineEntry]
+    notifications: list[NotificationView]
 
 
 class ReceivedOut(BaseModel):
@@ -73,17 +84,39 @@ class ReceivedOut(BaseModel):
     received_at: AwareDatetime
 
 
-class Created(BaseModel):
-    """The answer to a message."""
+class Stored(BaseModel):
+    """The receipt for a message that will be handled. Its id is the incident's as well, if it opens one."""
 
     incident_id: str
+    message_id: str
+    status: Literal["received"]
+    message: str
+
+
+class Created(BaseModel):
+    """The answer to a message: its id, what came of it in words, and its incident as it is now."""
+
+    message_id: str
+    message: str
+    incident_id: str
     ticket_id: str
-    status: str
+    status: Literal["open", "resolved"]
     classification: str
     confidence: float | None
     priority: Literal["urgent", "normal"]
+
+
+class Done(BaseModel):
+    """The answer to a change or a button. What it was about may have no incident yet: then only the first two."""
+
     message_id: str
     message: str
+    incident_id: str | None = None
+    ticket_id: str | None = None
+    status: Literal["open", "resolved"] | None = None
+    classification: str | None = None
+    confidence: float | None = None
+    priority: Literal["urgent", "normal"] | None = None
 
 
 class Note(BaseModel):
@@ -102,10 +135,16 @@ class Chosen(BaseModel):
     category: Category
 
 
+class Said(BaseModel):
+    """A command's answer, for people."""
+
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What the web application needs of the core. `unavailable`: what the database raises when it does not
-    answer; `metrics`: writes the metrics page."""
+    """What the web application needs of the core. `unavailable`: what the database raises when it does not answer;
+    `metrics`: writes the metrics page."""
 
     intake: Intake
     answers: Answers
@@ -127,26 +166,15 @@ def create(core: Core, settings: HttpSettings) -> ASGIApp:
     post = PostIncident(*needs)
     routes = Router(
         [
-            Route("/api/incidents", post.__call__, methods=["POST"]),
-            *_conversation(*needs, core.views),
-            *link_routes(post, core.pages),
+            post.route(),
+            *(door(*needs, core.views, core.unavailable).route() for door in CONVERSATION),
+            *link_routes(post, core.pages, core.unavailable),
             Mount("", app=create_api(core, settings)),
         ]
     )
     keys = Keys.of(settings) if settings.keys else None
     known = Authentication(routes, keys, Revocations(core.tokens.revoked))
     return Guard(known, settings.max_body, any_host=keys is not None)
-
-
-def _conversation(*needs: Any) -> list[Route]:
-    """What a customer does in a conversation that is there."""
-    message = "/api/incidents/{name}/messages/{message_id}"
-    return [
-        Route("/api/incidents/{name}/messages", PostMessage(*needs).__call__, methods=["POST"]),
-        Route(message, PutMessage(*needs).__call__, methods=["PUT"]),
-        Route(message, DeleteMessage(*needs).__call__, methods=["DELETE"]),
-        Route("/api/incidents/{name}/actions", PostAction(*needs).__call__, methods=["POST"]),
-    ]
 
 
 def create_api(core: Core, settings: HttpSettings) -> FastAPI:
@@ -160,14 +188,31 @@ def create_api(core: Core, settings: HttpSettings) -> FastAPI:
         telemetry={"operation_spans": False, "logs": False},
     )
     problems.install(app, core.unavailable)
+    app.add_exception_handler(Forbidden, _no_agent)
     _add_reads(app, core)
     _add_commands(app, core)
     _add_health(app, core)
-    document(app, secured=bool(settings.keys), answers=(Created,))
+    document(app, secured=bool(settings.keys), answers=(Stored, Created, Done))
     return app
 
 
-_AGENTS_ONLY: dict[int | str, dict[str, Any]] = {403: {"description": "This needs the role agent."}}
+def _no_agent(request: Request, exc: Exception) -> Response:
+    """Answer whom the core has refused a command."""
+    assert isinstance(exc, Forbidden)
+    answer = problems.refused(exc)
+    answer.headers.update(too_low(Role.AGENT))
+    return answer
+
+
+Described = dict[int | str, dict[str, Any]]
+
+_UNKNOWN: Described = {404: {"description": "There is no such incident."}}
+_AGENTS_ONLY: Described = {403: {"description": "This needs the role agent."}}
+_COMMAND: Described = {
+    **_AGENTS_ONLY,
+    **_UNKNOWN,
+    409: {"description": "The incident is not in a state for this; the answer says why."},
+}
 
 
 def _add_reads(app: FastAPI, core: Core) -> None:
@@ -179,8 +224,13 @@ def _add_reads(app: FastAPI, core: Core) -> None:
     ) -> list[IncidentOut]:
         return [IncidentOut.of(incident) for incident in core.views.incidents(limit, status)]
 
-    @app.get("/api/incidents/{name}", summary="Show an incident, by its id or ticket id", tags=["incidents"])
-    def show_incident(name: str, caller: Reporter) -> DetailsOut | ReceivedOut:
+    @app.get(
+        "/api/incidents/{name}",
+        summary="Show an incident, by its id or ticket id",
+        tags=["incidents"],
+        responses=_UNKNOWN,
+    )
+    def show_incident(name: str, caller: Reporter) -> DetailsOut | ReportedOut | ReceivedOut:
         found = find(core.views, name, caller)
         if isinstance(found, Received):
             return ReceivedOut(incident_id=found.incident_id, status="received", received_at=found.received_at)
@@ -191,21 +241,24 @@ def _add_reads(app: FastAPI, core: Core) -> None:
         return core.views.stats()
 
 
-def _details(found: IncidentDetails, caller: Caller) -> DetailsOut:
-    """Show an incident with its history; to one who is no agent, only what was said between customer and house."""
-    shown = IncidentOut.of(found.incident).model_dump()
+def _details(found: IncidentDetails, caller: Caller) -> DetailsOut | ReportedOut:
+    """Show an incident with its history; to one who is no agent, what was said between customer and house."""
     if caller.may(Role.AGENT):
-        return DetailsOut(
-            **shown,
-            timeline=[asdict(entry) for entry in found.timeline],
-            notifications=[asdict(notification) for notification in found.notifications],
-        )
-    said = [asdict(entry) for entry in found.timeline if entry.what in ("customer", "agent", "bot")]
-    return DetailsOut(**{**shown, "assignee": None, "resolved_by": None}, timeline=said, notifications=[])
+        return DetailsOut.of(found.incident, timeline=found.timeline, notifications=found.notifications)
+    said = [_signed(entry) for entry in found.timeline if entry.what in ("customer", "agent", "bot")]
+    return ReportedOut.of(found.incident, timeline=said)
+
+
+def _signed(entry: TimelineEntry) -> TimelineEntry:
+    """Keep the agents' names inside."""
+    return replace(entry, who="agent") if entry.what == "agent" else entry
 
 
 def _add_commands(app: FastAPI, core: Core) -> None:
-    """One path for each of the agents' commands, and one for what a person types."""
+    """One path for each of the agents' commands, and one for what a person types.
+
+    The core refuses them to everybody else, not the route: it keeps the attempt in the audit trail.
+    """
     do = core.commands
     tags: list[str | Enum] = ["agents"]
 
@@ -213,36 +266,43 @@ def _add_commands(app: FastAPI, core: Core) -> None:
         "/api/incidents/{name}/resolve",
         summary="Resolve: the customer is told, with the note",
         tags=tags,
-        responses={**_AGENTS_ONLY, 409: {"description": "It is resolved already; the answer says by whom and when."}},
+        responses=_COMMAND,
     )
-    def resolve(name: str, caller: Agent, body: Annotated[Note | None, Body()] = None) -> IncidentOut:
+    def resolve(name: str, caller: Reporter, body: Annotated[Note | None, Body()] = None) -> IncidentOut:
         return IncidentOut.of(do.resolve(name, caller, body.note if body else ""))
 
-    @app.post("/api/incidents/{name}/reopen", summary="Open again", tags=tags, responses=_AGENTS_ONLY)
-    def reopen(name: str, caller: Agent) -> IncidentOut:
+    @app.post("/api/incidents/{name}/reopen", summary="Open again", tags=tags, responses=_COMMAND)
+    def reopen(name: str, caller: Reporter) -> IncidentOut:
         return IncidentOut.of(do.reopen(name, caller))
 
-    @app.post("/api/incidents/{name}/assign", summary="Give to an agent", tags=tags, responses=_AGENTS_ONLY)
-    def assign(name: str, caller: Agent, body: Annotated[Assignee | None, Body()] = None) -> IncidentOut:
+    @app.post("/api/incidents/{name}/assign", summary="Give to an agent", tags=tags, responses=_COMMAND)
+    def assign(name: str, caller: Reporter, body: Annotated[Assignee | None, Body()] = None) -> IncidentOut:
         return IncidentOut.of(do.assign(name, caller, body.to if body else "me"))
 
-    @app.post("/api/incidents/{name}/reply", summary="Write to the customer", tags=tags, responses=_AGENTS_ONLY)
+    @app.post("/api/incidents/{name}/reply", summary="Write to the customer", tags=tags, responses=_COMMAND)
     def reply(
-        name: str, caller: Agent, body: Text, idempotency_key: Annotated[str, Header(max_length=LONGEST_KEY)] = ""
+        name: str,
+        caller: Reporter,
+        body: Text,
+        idempotency_key: Annotated[
+            str, Header(min_length=1, max_length=LONGEST_KEY, description="With the same key and text it is sent once.")
+        ] = "",
     ) -> IncidentOut:
         return IncidentOut.of(do.reply(name, caller, body.text, idempotency_key))
 
-    @app.post("/api/incidents/{name}/notes", summary="Write a note for agents", tags=tags, responses=_AGENTS_ONLY)
-    def note(name: str, caller: Agent, body: Text) -> IncidentOut:
+    @app.post("/api/incidents/{name}/notes", summary="Write a note for agents", tags=tags, responses=_COMMAND)
+    def note(name: str, caller: Reporter, body: Text) -> IncidentOut:
         return IncidentOut.of(do.note(name, caller, body.text))
 
-    @app.post("/api/incidents/{name}/category", summary="Say what it is about", tags=tags, responses=_AGENTS_ONLY)
-    def category(name: str, caller: Agent, body: Chosen) -> IncidentOut:
+    @app.post("/api/incidents/{name}/category", summary="Say what it is about", tags=tags, responses=_COMMAND)
+    def category(name: str, caller: Reporter, body: Chosen) -> IncidentOut:
         return IncidentOut.of(do.category(name, caller, body.category))
 
-    @app.post("/api/commands", summary="Run a command as a person types it", tags=tags, responses=_AGENTS_ONLY)
-    def command(caller: Agent, body: Text) -> dict[str, str]:
-        return {"message": do.run(body.text, caller)}
+    @app.post("/api/commands", summary="Run a command as a person types it", tags=tags, responses=_COMMAND)
+    def command(caller: Reporter, body: Text) -> Said:
+        said = do.run(body.text, caller)
+        require(caller, Role.AGENT)  # what the core lets customers ask in their chats, it lets nobody ask here
+        return Said(message=said)
 
 
 def _add_health(app: FastAPI, core: Core) -> None:
@@ -254,7 +314,12 @@ def _add_health(app: FastAPI, core: Core) -> None:
     def metrics(caller: Agent) -> Response:
         return PlainTextResponse(core.metrics(), media_type="text/plain; version=1.0.0; charset=utf-8")
 
-    @app.get("/readyz", summary="Whether the database answers", tags=["health"])
+    @app.get(
+        "/readyz",
+        summary="Whether the database answers",
+        tags=["health"],
+        responses={503: {"description": "It does not."}},
+    )
     def readyz() -> Response:
         core.views.ready()
         return JSONResponse({"status": "ready"})

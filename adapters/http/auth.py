@@ -274,13 +274,21 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+def require(who: Caller, role: Role) -> Caller:
+    """Return the caller, if the role is theirs. Raises HTTPException."""
+    if not who.may(role):
+        raise HTTPException(403, f"This needs the role {role.value}; yours is {who.role.value}.", too_low(role))
+    return who
+
+
+def too_low(needed: Role) -> dict[str, str]:
+    """The header that goes with a 403 (RFC 6750 section 3.1)."""
+    return {"WWW-Authenticate": challenge(error="insufficient_scope", scope=needed.value)}
+
+
 def _at_least(role: Role) -> Callable[[Request], Awaitable[Caller]]:
     async def caller(request: Request) -> Caller:
-        who = caller_of(request)
-        if who.may(role):
-            return who
-        headers = {"WWW-Authenticate": challenge(error="insufficient_scope", scope=role.value)}
-        raise HTTPException(403, f"This needs the role {role.value}; yours is {who.role.value}.", headers)
+        return require(caller_of(request), role)
 
     return caller
 

@@ -7,20 +7,21 @@ import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from opentelemetry import trace
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from adapters.http.auth import caller_of
 from adapters.http.bridge import Bridge
 from adapters.http.problems import invalid, problem, refused, too_large
-from bot.errors import FirstlineError, NotCommitted
+from bot.errors import Conflict, FirstlineError
 from bot.model import Accepted, Address, Caller, InboundMessage, tidy
-from bot.ports import Answers, Intake, Submission
+from bot.ports import Answers, Intake
 
 STORED = "Your message is stored and will be handled."
 
@@ -28,7 +29,6 @@ _tracer = trace.get_tracer("firstline")
 
 LONGEST_MESSAGE = 20_000
 LONGEST_KEY = 255
-
 
 _ORDINARY = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+([a-z]{2,24})")
 
@@ -50,6 +50,20 @@ def normal_address(text: str) -> str:
         raise PydanticCustomError("email", "is no mail address: {why}", {"why": str(exc)}) from None
 
 
+def _not_blank(value: str) -> str:
+    tidied = tidy(value)
+    if not tidied:
+        raise PydanticCustomError("blank", "must not be empty")
+    return tidied
+
+
+CustomersText = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_MESSAGE, description="What the customer wrote."),
+    AfterValidator(_not_blank),
+]
+
+
 class NewIncident(BaseModel):
     """A customer's message. `channel` says by which way to confirm."""
 
@@ -67,21 +81,15 @@ class NewIncident(BaseModel):
         },
     )
 
-    customer_id: str = Field(min_length=1, max_length=255, description="Your name of the customer.")
-    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE, description="What the customer wrote.")
+    customer_id: Annotated[
+        str, Field(min_length=1, max_length=255, description="Your name of the customer."), AfterValidator(_not_blank)
+    ]
+    message: CustomersText
     channel: Literal["email", "sms", "whatsapp", "web"]
     email: str | None = Field(None, max_length=254, description="Needed for the channel email.")
     phone: str | None = Field(
         None, max_length=32, description="E.164, as in +14155552671; needed for the channels sms and whatsapp."
     )
-
-    @field_validator("customer_id", "message")
-    @classmethod
-    def _not_blank(cls, value: str) -> str:
-        tidied = tidy(value)
-        if not tidied:
-            raise PydanticCustomError("blank", "must not be empty")
-        return tidied
 
     @field_validator("email")
     @classmethod
@@ -139,8 +147,13 @@ class Door:
     `response_wait`: how long to wait for that, in seconds, before answering 202.
     """
 
+    method = "POST"
+    path = ""
+
     status = 201
     """What a success is answered with."""
+
+    takes_json = True
 
     def __init__(self, intake: Intake, answers: Answers, response_wait: float, max_body: int) -> None:
         self._intake = intake
@@ -149,22 +162,24 @@ class Door:
         self._max_body = max_body
         self._bridge: Bridge | None = None
 
+    def route(self) -> Route:
+        return Route(self.path, self.__call__, methods=[self.method])
+
     async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
-        """Make the message of a request. `key`: the Idempotency-Key, or empty. Raises ValidationError or NotFound."""
+        """Make the message of a request. `key`: the Idempotency-Key, or empty. Raises ValidationError, NotFound or
+        NotCommitted."""
         raise NotImplementedError
 
     async def __call__(self, request: Request) -> Response:
-        with _tracer.start_as_current_span(f"{request.method} {request.scope['path']}"[:64]):
+        with _tracer.start_as_current_span(f"{self.method} {self.path}"):  # the route: a span's name holds no ids
             try:
                 return await self._answer(request)
             except ClientDisconnect:
                 return problem(400, "The body ended early.")  # nobody reads this: the caller has gone
 
     async def _answer(self, request: Request) -> Response:
-        if self._bridge is None:
-            self._bridge = Bridge()
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json" and request.method != "DELETE":
+        if self.takes_json and media_type != "application/json":
             return problem(415, "Send JSON, with Content-Type: application/json.")
         keys = request.headers.getlist("idempotency-key")
         key = keys[0] if keys else None
@@ -173,62 +188,51 @@ class Door:
         body = await read(request, self._max_body)
         if body is None:
             return too_large(self._max_body)
+        receipt_only = wants_receipt_only(request)
         try:
             message = await self.translate(request, key or "", body)
+            accepted, outcome = await self.take_in(message, waits=not receipt_only)
         except ValidationError as exc:
             return invalid(exc)
         except FirstlineError as exc:
             return refused(exc)
-        return await self.accept(message, self._bridge, wants_receipt_only(request))
+        if outcome is None:
+            return received(accepted, {"Preference-Applied": "respond-async"} if receipt_only else {})
+        where = {"Location": location(outcome["incident_id"])} if "incident_id" in outcome else {}
+        return JSONResponse(dict(outcome), self.status, where)
 
-    async def accept(self, message: InboundMessage, bridge: Bridge, receipt_only: bool = False) -> Response:
-        """Commit a message, wait for what becomes of it, and answer."""
+    async def take_in(self, message: InboundMessage, waits: bool = True) -> tuple[Accepted, Mapping[str, Any] | None]:
+        """Commit a message and wait for what becomes of it: None if that takes longer than `response_wait`, or if one
+        does not wait. Raises NotCommitted, or Conflict if what came before under its id was something else."""
+        if self._bridge is None:
+            self._bridge = Bridge()
         submission = self._intake.submit(message)
-        answer = None if receipt_only else self._answers.expect(submission.incident_id)
+        answer = self._answers.expect(submission.incident_id) if waits else None
         try:
-            return await self._reply(submission, answer, message, bridge)
+            accepted = await self._bridge.result(submission.committed)
+            if accepted.duplicate and accepted.fingerprint != message.fingerprint:
+                raise Conflict("Idempotency-Key: it was used before, with another body.")
+            if answer is not None and accepted.duplicate:
+                answer.cancel()
+                answer = self._answers.expect(accepted.incident_id)
+            return accepted, await self._outcome(answer, self._bridge)
         finally:
             if answer is not None:
                 answer.cancel()  # refused or answered: else the poller would ask for it for ever
 
-    async def outcome(self, message: InboundMessage, bridge: Bridge) -> Mapping[str, Any] | None:
-        """Commit a message and return what becomes of it, or what is known by the time that one waits; None if it
-        could not be stored."""
-        submission = self._intake.submit(message)
-        answer = self._answers.expect(submission.incident_id)
-        try:
-            await bridge.result(submission.committed)
-            return await asyncio.wait_for(bridge.result(answer), self._response_wait)
-        except NotCommitted:
-            return None
-        except TimeoutError:
-            return {"message": STORED}
-        finally:
-            answer.cancel()
-
-    async def _reply(
-        self, submission: Submission, answer: "Future[Any] | None", message: InboundMessage, bridge: Bridge
-    ) -> Response:
-        try:
-            accepted = await bridge.result(submission.committed)
-        except NotCommitted as exc:
-            return problem(503, str(exc))
-        if accepted.duplicate and accepted.fingerprint != message.fingerprint:
-            return problem(409, "Idempotency-Key: it was used before, with another body.")
+    async def _outcome(self, answer: "Future[Mapping[str, Any]] | None", bridge: Bridge) -> Mapping[str, Any] | None:
         if answer is None:
-            return received(accepted, {"Preference-Applied": "respond-async"})
-        if accepted.duplicate:
-            answer = self._answers.expect(accepted.incident_id)
+            return None
         try:
-            outcome = await asyncio.wait_for(bridge.result(answer), self._response_wait)
+            return await asyncio.wait_for(bridge.result(answer), self._response_wait)
         except TimeoutError:
-            return received(accepted)
-        where = location(outcome.get("incident_id", accepted.incident_id))
-        return JSONResponse(dict(outcome), self.status, {"Location": where})
+            return None
 
 
 class PostIncident(Door):
-    """POST /api/incidents."""
+    """The hot route: a customer's message."""
+
+    path = "/api/incidents"
 
     async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
         return _message(NewIncident.model_validate_json(body), key or None, body, caller_of(request))
@@ -251,13 +255,15 @@ def wants_receipt_only(request: Request) -> bool:
     return any(preference.strip() == "respond-async" for preference in preferences)
 
 
-def received(accepted: Accepted, headers: dict[str, str] | None = None) -> Response:
+def received(accepted: Accepted, headers: Mapping[str, str]) -> Response:
+    """Acknowledge a message that is still to be handled. Its id is the incident's as well, if it opens one."""
     body = {
         "incident_id": accepted.incident_id,
+        "message_id": accepted.incident_id,
         "status": "received",
         "message": f"{STORED} Ask again at the Location.",
     }
-    return JSONResponse(body, 202, {"Location": location(accepted.incident_id), **(headers or {})})
+    return JSONResponse(body, 202, {"Location": location(accepted.incident_id), **headers})
 
 
 def location(incident_id: str) -> str:

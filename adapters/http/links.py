@@ -9,16 +9,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from adapters.http.bridge import Bridge
-from adapters.http.intake import PostIncident
-from bot.errors import FirstlineError
+from adapters.http.intake import STORED, Door
+from bot.errors import Forbidden, NotCommitted
+from bot.model import InboundMessage, Page
 from bot.ports import Pages
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
+PATH = "/a/{token}"
 TEMPLATE = Path(__file__).parent / "templates" / "page.html"
 RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur"})
+NOT_NOW = "This cannot be done just now. Please try again in a minute."
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
@@ -30,39 +32,42 @@ HEADERS = {
 }
 
 
-def link_routes(door: PostIncident, pages: Pages) -> list[Route]:
-    """Return the routes; what is pressed goes in through `door`."""
+def link_routes(door: Door, pages: Pages, unavailable: tuple[type[Exception], ...]) -> list[Route]:
+    """Return the routes; what is pressed goes in through `door`. `unavailable`: what the database raises when it does
+    not answer."""
 
-    async def ask(request: Request) -> Response:
+    away: tuple[type[Exception], ...] = (NotCommitted, *unavailable)
+
+    def look(token: str, wanted: bool) -> tuple[Page, InboundMessage | None]:
+        page = pages.ask(token)
+        return page, pages.message(token) if wanted and page.button else None
+
+    async def follow(request: Request) -> Response:
         try:
-            page = await run_in_threadpool(pages.ask, request.path_params["token"])
-        except FirstlineError as exc:
-            return _refused(exc)
-        return _page(200, page.language, page.ticket_id, page.question, page.button)
+            page, message = await run_in_threadpool(look, request.path_params["token"], request.method == "POST")
+            if message is None:
+                return _page(200, page.question, page, page.button)
+            _, outcome = await door.take_in(message)
+        except Forbidden as exc:
+            return _page(403, str(exc))
+        except away:
+            return _page(503, NOT_NOW)
+        return _page(202, STORED) if outcome is None else _page(200, outcome["message"], page)
 
-    async def press(request: Request) -> Response:
-        token = request.path_params["token"]
-        try:
-            page = await run_in_threadpool(pages.ask, token)
-            message = await run_in_threadpool(pages.message, token)
-        except FirstlineError as exc:
-            return _refused(exc)
-        done = await door.outcome(message, Bridge())
-        if done is None:
-            return _page(503, "en", "", "This could not be stored just now. Please try again.", "")
-        return _page(200, page.language, page.ticket_id, str(done["message"]), "")
-
-    return [Route("/a/{token}", ask, methods=["GET"]), Route("/a/{token}", press, methods=["POST"])]
+    return [Route(PATH, follow, methods=["GET", "POST"])]
 
 
-def _refused(exc: FirstlineError) -> Response:
-    return _page(403, "en", "", str(exc), "")
-
-
-def _page(status: int, language: str, ticket_id: str, text: str, button: str) -> Response:
-    direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
-    page = _template().render(language=language, direction=direction, ticket_id=ticket_id, text=text, button=button)
-    return HTMLResponse(page, status, HEADERS)
+def _page(status: int, text: str, about: Page | None = None, button: str = "") -> Response:
+    """Show a text, which is English if it is not `about` a ticket."""
+    language = "en" if about is None else about.language
+    page = _template().render(
+        language=language,
+        direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
+        ticket_id="" if about is None else about.ticket_id,
+        text=text,
+        button=button,
+    )
+    return HTMLResponse(page, status, {**HEADERS, **({"Retry-After": "60"} if status == 503 else {})})
 
 
 @cache

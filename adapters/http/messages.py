@@ -1,115 +1,145 @@
 """What a customer does in a conversation that is there: writes, changes and deletes a message, answers a question."""
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from adapters.http.auth import caller_of
-from adapters.http.intake import LONGEST_MESSAGE, Door, fingerprint
+from adapters.http.intake import CustomersText, Door, fingerprint
+from adapters.http.problems import AWAY
 from adapters.http.reach import find
-from bot.model import InboundMessage, MessageKind, Received, tidy
+from bot.errors import NotCommitted
+from bot.model import Caller, InboundMessage, Incident, MessageKind, Received
 from bot.ports import Answers, Intake, Views
 
 
 class NewMessage(BaseModel):
     """A further message of the customer."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"message": "It was 20 euros each time"}]}
+    )
 
-    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE, description="What the customer wrote.")
-
-    @field_validator("message")
-    @classmethod
-    def _not_blank(cls, value: str) -> str:
-        tidied = tidy(value)
-        if not tidied:
-            raise PydanticCustomError("blank", "must not be empty")
-        return tidied
+    message: CustomersText
 
 
 class NewAction(BaseModel):
     """An answer to a question of ours, given by a button."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"action": "rate-5"}]})
 
     action: Literal["solved", "not_solved", "rate-1", "rate-2", "rate-3", "rate-4", "rate-5"]
 
 
 class InConversation(Door):
-    """An endpoint under /api/incidents/{name}; what comes in is the customer's, whoever brings it."""
+    """An endpoint under /api/incidents/{name}. What comes in is the customer's, whoever brings it.
+
+    `unavailable`: what the database raises when it does not answer.
+    """
 
     status = 200
+    kind = MessageKind.NEW
 
-    def __init__(self, intake: Intake, answers: Answers, response_wait: float, max_body: int, views: Views) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        answers: Answers,
+        response_wait: float,
+        max_body: int,
+        views: Views,
+        unavailable: tuple[type[Exception], ...],
+    ) -> None:
         super().__init__(intake, answers, response_wait, max_body)
         self._views = views
+        self._unavailable = unavailable
 
-    async def _put(
-        self, request: Request, key: str, text: str, kind: MessageKind = MessageKind.NEW, about: str = ""
-    ) -> InboundMessage:
-        caller, name = caller_of(request), request.path_params["name"]
-        where = await run_in_threadpool(find, self._views, name, caller)
-        if isinstance(where, Received):
-            thread, lane, answer_on = where.incident_id, where.lane, "web"
-            customer_id, reporter = where.customer_id, where.reporter
-        else:
-            incident = where.incident
-            thread, lane, answer_on = incident.id, f"web/{incident.conversation}", incident.channel
-            customer_id, reporter = incident.customer_id, incident.reporter
-        return InboundMessage(
-            channel="web",
+    def text(self, body: bytes) -> str:
+        """Return what a body says. Raises ValidationError."""
+        return NewMessage.model_validate_json(body).message
+
+    async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
+        text, caller = self.text(body), caller_of(request)
+        message = await run_in_threadpool(self._place, caller, request.path_params)
+        return replace(
+            message,
             external_id=f"{caller.name}:{key}" if key else "",
-            lane=lane,
-            customer_id=customer_id,
             text=text,
-            answer_on=answer_on,
-            fingerprint=_fingerprint(request, text) if key else "",
-            kind=kind,
-            about=about,
-            thread=thread,
-            reporter=reporter,
+            fingerprint=fingerprint([request.method, request.url.path, text]) if key else "",
+            kind=self.kind,
         )
 
+    def _place(self, caller: Caller, names: Mapping[str, str]) -> InboundMessage:
+        """Return a message without words that stands where the path leads. Raises NotFound, or NotCommitted."""
+        try:
+            where = find(self._views, names["name"], caller, whole=True)
+            about = self._views.message(names["name"], names["message_id"]) if "message_id" in names else ""
+        except self._unavailable:
+            raise NotCommitted(AWAY) from None
+        message = _behind(where) if isinstance(where, Received) else _within(where.incident)
+        return replace(message, about=about)
 
-def _fingerprint(request: Request, text: str) -> str:
-    return fingerprint([request.method, request.url.path, text])
+
+def _within(incident: Incident) -> InboundMessage:
+    return _on_web(f"web/{incident.conversation}", incident, thread=incident.id, answer_on=incident.channel)
+
+
+def _behind(first: Received) -> InboundMessage:
+    """What belongs to a message that is still to be handled waits in its lane. That lane is named for what will lead to
+    the conversation: for the message's own id, or for the conversation that it goes to."""
+    channel, _, named = first.lane.partition("/")
+    refers_to = (named,) if channel == "web" else ()
+    return _on_web(first.lane, first, thread=first.incident_id, answer_on="web", refers_to=refers_to)
+
+
+def _on_web(lane: str, whose: Incident | Received, **more: Any) -> InboundMessage:
+    return InboundMessage(
+        channel="web",
+        external_id="",
+        lane=lane,
+        customer_id=whose.customer_id,
+        text="",
+        reporter=whose.reporter,
+        **more,
+    )
 
 
 class PostMessage(InConversation):
-    """POST /api/incidents/{name}/messages."""
+    """The customer writes again."""
 
+    method, path = "POST", "/api/incidents/{name}/messages"
     status = 201
-
-    async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
-        return await self._put(request, key, NewMessage.model_validate_json(body).message)
 
 
 class PutMessage(InConversation):
-    """PUT /api/incidents/{name}/messages/{message_id}: the customer has changed it."""
+    """The customer has changed a message."""
 
-    async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
-        text = NewMessage.model_validate_json(body).message
-        return await self._put(request, key, text, MessageKind.EDIT, await _about(self._views, request))
+    method, path = "PUT", "/api/incidents/{name}/messages/{message_id}"
+    kind = MessageKind.EDIT
 
 
 class DeleteMessage(InConversation):
-    """DELETE /api/incidents/{name}/messages/{message_id}: the customer has deleted it."""
+    """The customer has deleted a message."""
 
-    async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
-        return await self._put(request, key, "", MessageKind.DELETE, await _about(self._views, request))
+    method, path = "DELETE", "/api/incidents/{name}/messages/{message_id}"
+    kind = MessageKind.DELETE
+    takes_json = False
+
+    def text(self, body: bytes) -> str:
+        return ""
 
 
 class PostAction(InConversation):
-    """POST /api/incidents/{name}/actions."""
+    """The customer has pressed a button."""
 
-    async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
-        return await self._put(request, key, NewAction.model_validate_json(body).action, MessageKind.ACTION)
+    method, path = "POST", "/api/incidents/{name}/actions"
+    kind = MessageKind.ACTION
+
+    def text(self, body: bytes) -> str:
+        return NewAction.model_validate_json(body).action
 
 
-async def _about(views: Views, request: Request) -> str:
-    """The platform's id (here: ours, or the caller's) of the message that a path names. Raises NotFound."""
-    names = request.path_params
-    return await run_in_threadpool(views.message, names["name"], names["message_id"])
+CONVERSATION = (PostMessage, PutMessage, DeleteMessage, PostAction)

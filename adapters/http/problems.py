@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,6 +14,26 @@ from starlette.responses import JSONResponse, Response
 from bot.errors import Conflict, FirstlineError, Forbidden, NotCommitted, NotFound, NotUnderstood
 
 MEDIA_TYPE = "application/problem+json"
+
+
+class Field(BaseModel):
+    """What is wrong with a field."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """What is wrong with a request (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Field] = []
+
+
+AWAY = "The database does not answer. Nothing was changed; try again."
 
 STATUS: dict[type[FirstlineError], int] = {
     Forbidden: 403,
@@ -57,7 +77,7 @@ def refused(exc: FirstlineError) -> Response:
 
 
 def _field(place: Sequence[int | str]) -> str:
-    names = [str(part) for part in place if part not in ("body", "query", "path")]
+    names = [str(part) for part in place if part not in ("body", "query", "path", "header")]
     return ".".join(names) or "body"
 
 
@@ -80,7 +100,7 @@ def install(app: FastAPI, unavailable: tuple[type[Exception], ...]) -> None:
         return refused(exc)
 
     def away(request: Request, exc: Exception) -> Response:
-        return problem(503, "The database does not answer. Nothing was changed; try again.")
+        return problem(503, AWAY)
 
     def mistake(request: Request, exc: Exception) -> Response:
         return problem(500, "Something went wrong here. It has been logged.")
