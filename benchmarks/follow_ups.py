@@ -20,6 +20,10 @@ from harness import ROOT, Figures, folder, resident_megabytes
 sys.path.insert(0, str(ROOT))
 from bot import telemetry
 from bot.follow_ups import FollowUps
+from bot.life import Life
+from bot.links import Links
+from bot.model import Address, addresses_to_json
+from bot.policy import Policy
 from storage import database, follow_ups, incidents, notifications
 from storage.follow_ups import FollowUpJobStore
 from storage.migrate import migrate
@@ -43,7 +47,7 @@ def fill(number: int, due_at: datetime, first: int = 0) -> None:
             ids = [f"{n:08}" for n in range(start, min(start + AT_ONCE, first + number))]
             for incident_id in ids:
                 incidents.open(_incident(incident_id))
-                follow_ups.schedule(incident_id, due_at - DAY, due_at)
+                follow_ups.schedule(incident_id, due_at - DAY, {"reminder": due_at})
             notifications.owe([_acknowledged(incident_id) for incident_id in ids])
 
 
@@ -51,16 +55,27 @@ def _incident(incident_id: str) -> dict[str, object]:
     return {
         "id": incident_id, "customer_id": f"C-{incident_id}", "channel": "email", "message": "charged twice",
         "classification": "duplicate_payment", "confidence": 0.9, "reason": "", "classified_by": "local",
-        "ticket_id": f"TKT-{incident_id}", "status": "open", "created_at": NOW - DAY,
+        "ticket_id": f"TKT-{incident_id}", "status": "open", "created_at": NOW - DAY, "last_opened_at": NOW - DAY,
+        "conversation": incident_id, "addresses": addresses_to_json([_customer(incident_id)]),
     }  # fmt: skip
+
+
+def _customer(incident_id: str) -> Address:
+    return Address("email", f"c{incident_id}@example.com")
 
 
 def _acknowledged(incident_id: str) -> dict[str, object]:
+    to = _customer(incident_id)
     return {
-        "incident": incident_id, "channel": "email", "recipient": f"c{incident_id}@example.com", "message": "",
-        "kind": "acknowledgement", "notice": {}, "dedupe": f"{incident_id}.ack", "status": "sent",
-        "lane": f"out/email:c{incident_id}@example.com", "due_at": NOW, "created_at": NOW - DAY,
+        "incident": incident_id, "channel": to.channel, "recipient": to.key, "message": "", "kind": "acknowledgement",
+        "notice": {}, "dedupe": f"{incident_id}.ack", "status": "sent", "lane": f"out/{to}", "due_at": NOW,
+        "created_at": NOW - DAY,
     }  # fmt: skip
+
+
+def work_off() -> None:
+    """Handle all that is due, with the usual rules and links in every mail."""
+    FollowUps(lambda: NOW, Nobody(), Life(Policy(), Links("http://127.0.0.1", "k" * 48))).work()
 
 
 def fresh(name: str) -> None:
@@ -98,7 +113,7 @@ def due_at_once(number: int, rounds: int = 10) -> bool:
             fresh(name)
             fill(number, NOW)
             began = time.perf_counter()
-            FollowUps(lambda: NOW, Nobody()).work()
+            work_off()
             rates.values.append(number / (time.perf_counter() - began))
             assert reminded() == number
             database.disconnect()
@@ -130,7 +145,7 @@ def killed(number: int, kills: int = 5) -> bool:
             child.send_signal(signal.SIGKILL)
             child.wait()
             print(f"  killed after {reminded()} of {number}")
-        FollowUps(lambda: NOW, Nobody()).work()
+        work_off()
         done = reminded()
         database.disconnect()
     print(f"{kills} kills: {number - done} of {number} lost, 0 twice  {'ok' if done == number else 'MISSED'}")
@@ -140,7 +155,7 @@ def killed(number: int, kills: int = 5) -> bool:
 def work(name: str) -> None:
     """The child of `killed`."""
     database.connect(f"sqlite:///{name}/incidents.db")
-    FollowUps(lambda: NOW, Nobody()).work()
+    work_off()
 
 
 def main(number: int = 100_000, at_once: int = 10_000) -> None:

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from storage.database import Row, execute, first, insert, rows
+from storage.database import Row, execute, find, first, insert, rows
 from storage.tables import Customer, Event, Identity
 
 
 def identity(channel: str, external_id: str) -> Row | None:
-    return first(Identity.select().where((Identity.channel == channel) & (Identity.external_id == external_id)))
+    return find(Identity, "channel = ? AND external_id = ?", [channel, external_id])
 
 
 def owner(identity_id: int | None) -> str | None:

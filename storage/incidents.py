@@ -1,12 +1,12 @@
-"""Incidents, what was said in them, and who did what."""
+"""Incidents, what was said in them, and who did what. What is asked for every message is written by hand."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from peewee import Case, fn
+from peewee import fn
 
-from storage.database import Row, execute, first, insert, rows
+from storage.database import Row, database, execute, find, insert, rows
 from storage.tables import Event, Incident, Message, Rating, Revision, utc_text
 
 
@@ -17,12 +17,13 @@ def open(values: Mapping[str, Any]) -> bool:
 
 
 def get(incident_id: str) -> Row | None:
-    return first(Incident.select().where(Incident.id == incident_id))
+    return find(Incident, "id = ?", [incident_id])
 
 
 def many(incident_ids: Sequence[str]) -> list[Row]:
     """Read these incidents, in any order."""
-    return rows(Incident.select().where(Incident.id.in_(list(incident_ids))))
+    marks = ", ".join("?" for _ in incident_ids)
+    return _listed(f"id IN ({marks})", incident_ids) if incident_ids else []
 
 
 def by_ticket(ticket_id: str) -> list[Row]:
@@ -69,7 +70,7 @@ def reopen(incident_id: str, at: datetime) -> bool:
     incident of its conversation is open."""
     changed = execute(
         "UPDATE incidents SET status = 'open', resolved_at = NULL, resolved_by = NULL, reminder_sent = ?, "
-        "openings = openings + 1, last_opened_at = ? WHERE id = ? AND status = 'resolved'",
+        "openings = openings + 1, touched_at = NULL, last_opened_at = ? WHERE id = ? AND status = 'resolved'",
         (False, utc_text(at), incident_id),
     )
     return bool(changed.rowcount)
@@ -108,21 +109,27 @@ def by_prefix(beginning: str, limit: int) -> list[Row]:
 
 def of_conversation(conversation: str) -> list[Row]:
     """List the incidents of a conversation, the open one first, then the youngest."""
-    opened = Case(Incident.status, (("open", 0),), 1)
-    return rows(
-        Incident.select()
-        .where(Incident.conversation == conversation)
-        .order_by(opened, Incident.created_at.desc(), Incident.id.desc())
+    return _listed(
+        "conversation = ? ORDER BY CASE status WHEN 'open' THEN 0 ELSE 1 END, created_at DESC, id DESC", [conversation]
     )
+
+
+ALIVE = "EXISTS (SELECT 1 FROM messages WHERE incident_id = incidents.id AND created_at >= ?)"
 
 
 def of_chat(chat: str, identity_id: int, status: str, since: datetime) -> list[Row]:
     """List the incidents of this status that this person opened in a private chat, and in which somebody wrote since
     then (resolved ones: that were resolved since then); the youngest first."""
-    alive = fn.EXISTS(Message.select(1).where((Message.incident == Incident.id) & (Message.created_at >= since)))
-    found = Incident.select().where((Incident.identity == identity_id) & (Incident.status == status))
-    found = found.where((Incident.chat == chat) & (alive if status == "open" else Incident.resolved_at >= since))
-    return rows(found.order_by(Incident.last_opened_at.desc(), Incident.id.desc()))
+    recent = ALIVE if status == "open" else "resolved_at >= ?"
+    return _listed(
+        f"identity_id = ? AND status = ? AND chat = ? AND {recent} ORDER BY last_opened_at DESC, id DESC",
+        [identity_id, status, chat, utc_text(since)],
+    )
+
+
+def _listed(condition: str, values: Sequence[Any]) -> list[Row]:
+    """List the incidents that meet a condition (the end of a SELECT, written by hand)."""
+    return rows(Incident.raw(f"SELECT * FROM incidents WHERE {condition}".replace("?", database.param), *values))
 
 
 def of_identities(identity_ids: Sequence[int]) -> list[Row]:
@@ -137,7 +144,7 @@ def say(values: Sequence[Mapping[str, Any]]) -> None:
 
 
 def message(channel: str, external_id: str) -> Row | None:
-    return first(Message.select().where((Message.channel == channel) & (Message.external_id == external_id)))
+    return find(Message, "channel = ? AND external_id = ?", [channel, external_id])
 
 
 def messages(incident_id: str) -> list[Row]:

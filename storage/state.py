@@ -12,3 +12,11 @@ def keep(key: str, value: str) -> str:
     """Store a value unless there is one, and return the one that holds: of two processes, the first decides."""
     execute("INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (key, value))
     return get(key) or value
+
+
+def put(key: str, value: str) -> None:
+    """Store a value, whatever was there before."""
+    execute(
+        "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, value),
+    )

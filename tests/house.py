@@ -125,7 +125,7 @@ class House:
     def due(self) -> list[str]:
         """Name the lanes that have work due, and that nobody is at."""
         with database.session():
-            return [lane for queue in ("in/", "job/", "out/") for lane in lanes.due(self.clock(), 100, queue)]
+            return [lane for queue in ("in/", "job/", "out/") for lane in lanes.due(self.clock.now, 100, queue)]
 
     def later(self, **length: float) -> None:
         """Let time pass, and do what is due then."""
