@@ -84,9 +84,12 @@ class Pipeline:
                 self._finish_with(lease, lambda now: replies.take(message, place, move, said, now))
 
     def receive(self, lease: Lease) -> tuple[str, InboundMessage]:
-        """Read the message, and the id that `accept` minted for its incident: the desk's idempotency key."""
-        message = InboundMessage.from_json(lease.row["payload"])
-        return lease.row["incident_id"], replace(message, written_at=message.written_at or lease.row["received_at"])
+        """Read the message, and the id that `accept` minted for its incident: the desk's idempotency key. On the web
+        that is an id of the message as well, by which others may refer to it: the caller was told it."""
+        incident_id, message = lease.row["incident_id"], InboundMessage.from_json(lease.row["payload"])
+        ids = (*message.refers_to, incident_id) if message.channel == "web" else message.refers_to
+        written_at = message.written_at or lease.row["received_at"]
+        return incident_id, replace(message, refers_to=ids, written_at=written_at)
 
     def route(self, message: InboundMessage) -> tuple[InboundMessage, Place, database.Row | None]:
         """Find where a message belongs; and, if it changes an earlier one, or is an original that comes after its edit,

@@ -114,7 +114,11 @@ class Replies:
             score = rating(name.removeprefix("rate-"))
             if score is not None:
                 return "rating_noted", self._rate(incident, score, who, now)
-        elif incident.status == "open" and turn in ("", str(incident.openings)) and not _is_late(message, incident):
+        elif (
+            incident.status == "open"
+            and turn in ("", str(incident.openings))
+            and not routing.is_late(message, incident)
+        ):
             if name == "solved":
                 return "solved_noted", self.life.resolve(incident, who, "", now, now)
             if name == "not_solved":
@@ -139,13 +143,6 @@ class Replies:
         incident = current(original["incident"])
         more = self._reconsider(incident, said, now) if incident.status == "open" else []
         return Done(did, current(incident.id), more)
-
-
-def _is_late(message: InboundMessage, incident: Incident) -> bool:
-    """Whether it was meant before the incident was opened again."""
-    if message.written_at is None or incident.last_opened_at is None:
-        return False
-    return message.written_at < incident.last_opened_at
 
 
 def is_ours(message: InboundMessage) -> bool:

@@ -125,7 +125,7 @@ def decide(
     if message.automatic:
         return Move.JOIN if incident.status == "open" else Move.RECORD
     if incident.status == "open":
-        answers = incident.reminder_sent and says_solved(message.text) is True
+        answers = incident.reminder_sent and says_solved(message.text) is True and not is_late(message, incident)
         if incident.touched_at is not None and not is_thanks(message.text):
             answers = False  # a bare "yes" may answer what an agent has asked since
         return Move.RESOLVE if answers else Move.JOIN
@@ -137,6 +137,13 @@ def decide(
     if now - incident.resolved_at > policy.reopen_within or is_another_matter(incident, said):
         return Move.CONTINUE
     return Move.REOPEN
+
+
+def is_late(message: InboundMessage, incident: Incident) -> bool:
+    """Whether a message was written before the incident was opened again, and so means what was before."""
+    if message.written_at is None or incident.last_opened_at is None:
+        return False
+    return message.written_at < incident.last_opened_at
 
 
 def _is_thanks(text: str, said: Classification | None) -> bool:

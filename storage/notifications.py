@@ -18,9 +18,11 @@ def owe(owed: Sequence[Mapping[str, Any]]) -> None:
 
 
 STILL_MEANT = (
-    "(kind <> 'reminder' OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = incident_id AND status = 'open'))"
+    "(kind <> 'reminder' OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = incident_id AND status = 'open' "
+    "AND last_opened_at <= notifications.created_at))"
 )
-"""A reminder that was being sent while its incident was resolved was not cancelled, and may come back to be sent."""
+"""A reminder that was being sent while its incident was resolved was not cancelled, and may come back to be sent; also
+after the incident was opened again."""
 
 
 def mark_sending(row: Row, settles_at: datetime) -> bool:

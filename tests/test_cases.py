@@ -174,6 +174,29 @@ def test_case_11_a_late_resolve_does_not_undo_a_newer_reopening(house: House) ->
     assert house.press(opened["incident_id"], "solved", written_at=typed_at)["status"] == "open"
 
 
+def test_case_11_a_late_yes_does_not_undo_a_newer_reopening(house: House) -> None:
+    opened = house.write(TWICE, "k-1")
+    house.later(hours=24)
+    said_at = house.clock()
+    house.clock.forward(minutes=1)
+    house.commands.resolve(opened["ticket_id"], CLERK)
+    house.commands.reopen(opened["ticket_id"], CLERK)
+    house.later(hours=24)
+    assert len(house.mails("reminder")) == 2
+    assert house.answer(opened["incident_id"], "yes, solved, thanks", written_at=said_at)["status"] == "open"
+    assert house.answer(opened["incident_id"], "yes, solved, thanks")["status"] == "resolved"
+
+
+def test_case_11_an_answer_to_what_is_not_handled_yet_is_in_its_conversation(house: House) -> None:
+    opened = house.write(TWICE, "k-1")
+    lane = f"web/{opened['incident_id']}"
+    first = house.accept("it was 20 euros", "k-2", thread=opened["incident_id"], lane=lane)
+    second = house.accept("and on Monday", "k-3", thread=first, lane=lane)
+    house.work()
+    assert house.outcome(second)["incident_id"] == opened["incident_id"]
+    assert len(house.incidents()) == 1
+
+
 # --- 12: a reply to a resolved incident
 
 
@@ -358,6 +381,17 @@ def test_case_16_a_resolution_is_told_once_however_often_it_is_put_off(house: Ho
     for _ in range(10):
         house.later(minutes=1)
     assert len(house.mails("resolved")) == 1
+
+
+def test_case_16_a_reminder_of_which_nobody_knows_is_not_sent_in_a_later_opening(house: House) -> None:
+    opened = house.write(TWICE, "k-1")
+    house.mail.failures = [Uncertain("no answer")]
+    house.later(hours=24)
+    house.clock.forward(seconds=1)
+    house.commands.resolve(opened["ticket_id"], CLERK)
+    house.commands.reopen(opened["ticket_id"], CLERK)
+    house.later(minutes=10)
+    assert house.mails("reminder") == []
 
 
 # --- 20: commands at once, unknown, ambiguous, forbidden

@@ -88,11 +88,8 @@ def _within(incident: Incident) -> InboundMessage:
 
 
 def _behind(first: Received) -> InboundMessage:
-    """What belongs to a message that is still to be handled waits in its lane. That lane is named for what will lead to
-    the conversation: for the message's own id, or for the conversation that it goes to."""
-    channel, _, named = first.lane.partition("/")
-    refers_to = (named,) if channel == "web" else ()
-    return _on_web(first.lane, first, thread=first.incident_id, answer_on="web", refers_to=refers_to)
+    """What belongs to a message that is still to be handled waits in its lane."""
+    return _on_web(first.lane, first, thread=first.incident_id, answer_on="web")
 
 
 def _on_web(lane: str, whose: Incident | Received, **more: Any) -> InboundMessage:
