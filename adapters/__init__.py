@@ -1,7 +1,11 @@
 """The registration tuples: dotted names, imported by `bot/app.py`."""
 
+CHANNELS = ("adapters.slack.channel",)
+"""Modules with `channels(state: State) -> list[Channel]`, the ways in and out, and `switches() -> list[Switch]`: what
+is on and what not."""
+
 SENDERS = ("adapters.mail.send", "adapters.twilio")
-"""Modules with `senders() -> list[Sender]`, the ways out, and `switches() -> list[Switch]`, what is on and what not."""
+"""Modules with `senders() -> list[Sender]`, the ways out, and `switches()`."""
 
 CLASSIFIERS = ("adapters.gemini",)
 """Modules with `classifiers(within: float) -> list[Classifier]`, best first, and `switches()`."""
@@ -9,5 +13,5 @@ CLASSIFIERS = ("adapters.gemini",)
 DESKS = ("adapters.ticket_desk",)
 """Modules with `desks() -> list[TicketDesk]`, and `switches()`."""
 
-COMMANDS = ("adapters.http.cli",)
+COMMANDS = ("adapters.http.cli", "adapters.slack.manifest")
 """Modules with `add_commands(app: typer.Typer)`."""

@@ -36,9 +36,10 @@ from bot.outbox import Outbox
 from bot.pages import Pages
 from bot.pipeline import Pipeline
 from bot.policy import Policy
-from bot.ports import Classifier, Clock, Sender, Signer, TicketDesk
+from bot.ports import Channel, Classifier, Clock, Core, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
 from bot.settings import Settings
+from bot.state import State
 from bot.tickets import Tickets
 from bot.tokens import Tokens
 from bot.views import Views
@@ -69,6 +70,7 @@ class World:
     classifiers: Sequence[Classifier]
     desk: TicketDesk | None
     clock: Clock = utc_now
+    channels: Sequence[Channel] = ()
 
     @classmethod
     def from_environment(cls, settings: Settings) -> "World":
@@ -80,8 +82,10 @@ class World:
             for classifier in import_module(name).classifiers(within)
         ]
         desks = [desk for name in adapters.DESKS for desk in import_module(name).desks()]
+        channels = [one for name in adapters.CHANNELS for one in import_module(name).channels(State())]
         return cls(
-            senders=[sender for name in adapters.SENDERS for sender in import_module(name).senders()],
+            senders=[*(sender for name in adapters.SENDERS for sender in import_module(name).senders()), *channels],
+            channels=channels,
             classifiers=[*asked, LocalModel.load().classify],
             desk=desks[0] if desks else None,
         )
@@ -89,7 +93,7 @@ class World:
 
 def switches() -> list[Switch]:
     """Say of every part that can be on or off which it is."""
-    modules = (*adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS)
+    modules = (*adapters.CHANNELS, *adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS)
     found = [switch for name in modules for switch in import_module(name).switches()]
     agents = Settings.read().agents_email
     says = agents or "AGENTS_EMAIL is told at once of fraud and of locked accounts"
@@ -111,7 +115,8 @@ class Firstline:
     @cached_property
     def life(self) -> Life:
         """Made on first use: it asks the database for the key of its links."""
-        return Life(Policy.of(self.settings), _links(self.settings))
+        boards = [channel.board for channel in self.world.channels if channel.board is not None]
+        return Life(Policy.of(self.settings, boards), _links(self.settings))
 
     @cached_property
     def commands(self) -> Commands:
@@ -158,6 +163,15 @@ class Firstline:
             intake.close()
             self.answers.stop()
             poller.join()
+
+    @contextmanager
+    def listening(self, web: Routes) -> Iterator[None]:
+        """While entered, the channels take messages in; what they need of the web application they ask of `web`."""
+        core = Core(self.intake, self.commands, self.views, State(), self.world.clock)
+        with ExitStack() as entered:
+            for channel in self.world.channels:
+                entered.enter_context(channel.listening(core, web))
+            yield
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -249,13 +263,19 @@ def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], 
     stop = _stop_signals()
     open_database(settings, migrating=len(parts) > 1)
     firstline = Firstline(settings, World.from_environment(settings), works="worker" in parts)
+    webhooks: Sequence[Any] = ()
     with ExitStack() as started:
         started.callback(measure.start_tracing(settings.otel_exporter_otlp_endpoint))
         started.callback(database.disconnect)
         for sender in firstline.world.senders:
             started.callback(sender.close)
         if "web" in parts:
+            from adapters.http.api import Collected
+
+            collected = Collected()
             started.enter_context(firstline.accepting())
+            started.enter_context(firstline.listening(collected))
+            webhooks = collected.routes
         if "worker" in parts:
             started.enter_context(firstline.working())
         if "clock" in parts:
@@ -263,7 +283,7 @@ def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], 
         gc.collect()
         gc.freeze()  # else each full collection looks at all that was imported: 40 ms in which nothing is answered
         if "web" in parts:
-            _serve(firstline, ready, stop)
+            _serve(firstline, webhooks, ready, stop)
         else:
             ready(None)
             stop.wait()
@@ -271,16 +291,18 @@ def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], 
     log.info("process.stopped")
 
 
-def _serve(firstline: Firstline, ready: Callable[[str | None], None], stop: threading.Event) -> None:
+def _serve(
+    firstline: Firstline, webhooks: Sequence[Any], ready: Callable[[str | None], None], stop: threading.Event
+) -> None:
     from adapters.http.server import serve
     from adapters.http.settings import HttpSettings
 
     settings = HttpSettings.read()
-    serve(web_application(firstline, settings), settings, ready, stop.is_set)
+    serve(web_application(firstline, settings, webhooks), settings, ready, stop.is_set)
 
 
-def web_application(firstline: Firstline, settings: Any) -> Any:
-    """Join the web application to the core. `settings`: HttpSettings."""
+def web_application(firstline: Firstline, settings: Any, webhooks: Sequence[Any] = ()) -> Any:
+    """Join the web application to the core. `settings`: HttpSettings; `webhooks`: the channels' routes."""
     from adapters.http.api import Core, create
 
     metrics = measure.page(lambda: firstline.views.standing(firstline.world.clock()))
@@ -294,7 +316,7 @@ def web_application(firstline: Firstline, settings: Any) -> Any:
         unavailable=UNAVAILABLE,
         metrics=metrics,
     )
-    return create(core, settings)
+    return create(core, settings, webhooks)
 
 
 def signer() -> Signer:

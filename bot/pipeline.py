@@ -30,7 +30,7 @@ from bot.ports import Classifier, Clock, Dispatcher
 from bot.replies import Done, Replies, catch_up, is_ours, on_timeline
 from bot.routing import Move, Place
 from bot.tickets import Ticket, Tickets, local_number
-from storage import database, inbox, incidents, jobs
+from storage import conversations, database, inbox, incidents, jobs
 
 log = structlog.get_logger()
 
@@ -84,12 +84,9 @@ class Pipeline:
                 self._finish_with(lease, lambda now: replies.take(message, place, move, said, now))
 
     def receive(self, lease: Lease) -> tuple[str, InboundMessage]:
-        """Read the message, and the id that `accept` minted for its incident: the desk's idempotency key. On the web
-        that is an id of the message as well, by which others may refer to it: the caller was told it."""
-        incident_id, message = lease.row["incident_id"], InboundMessage.from_json(lease.row["payload"])
-        ids = (*message.refers_to, incident_id) if message.channel == "web" else message.refers_to
-        written_at = message.written_at or lease.row["received_at"]
-        return incident_id, replace(message, refers_to=ids, written_at=written_at)
+        """Read the message, and the id that `accept` minted for its incident: the desk's idempotency key."""
+        message = InboundMessage.from_json(lease.row["payload"])
+        return lease.row["incident_id"], replace(message, written_at=message.written_at or lease.row["received_at"])
 
     def route(self, message: InboundMessage) -> tuple[InboundMessage, Place, database.Row | None]:
         """Find where a message belongs; and, if it changes an earlier one, or is an original that comes after its edit,
@@ -106,9 +103,10 @@ class Pipeline:
     ) -> None:
         with step("create_ticket"):
             ticket = self.create_ticket(incident_id, message, classification)
+        language = detect(message.text)  # here, because the first time it reads a file
         with step("store"), lease.finishing() as now:
             routing.confirm(place, message, self.policy, now)
-            incident = self.store(incident_id, message, place, classification, ticket, now)
+            incident = self.store(incident_id, message, place, classification, ticket, language, now)
             lanes = self.notify(incident, now, message.automatic)
             self.schedule(incident, now)
             outcome = self.finish(lease, incident, self.opened(incident, place))
@@ -138,6 +136,7 @@ class Pipeline:
         place: Place,
         said: Classification,
         ticket: Ticket,
+        language: str,
         now: datetime,
     ) -> Incident:
         """Write the incident, its first message, what leads to it, and its audit event; and, if the desk owes us its
@@ -168,7 +167,7 @@ class Pipeline:
             "chat": message.lane if message.private else "",
             "continues": None if before is None else before.id,
             "addresses": addresses_to_json(_answer_to(message, before)),
-            "language": detect(message.text),
+            "language": language,
             "openings": 1,
             "resolutions": 0,
             "last_opened_at": now,
@@ -228,9 +227,11 @@ class Pipeline:
         return outcome
 
     def _finish_with(self, lease: Lease, change: Callable[[datetime], Done]) -> None:
-        """End a message's way with what it does to what is there."""
+        """End a message's way with what it does to what is there; the id that its sender was told leads there."""
         with step("store"), lease.finishing() as now:
             done = change(now)
+            if done.incident is not None:
+                conversations.add(done.incident.conversation, [("web", lease.row["incident_id"])])
             outcome = self.finish(lease, done.incident, done.says)
         log.info("message.put", incident_id=outcome.get("incident_id"), move=done.did)
         self._report(outcome, done.lanes)

@@ -1,5 +1,6 @@
 """What the house has decided: how long things take, and who is told."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,13 +22,15 @@ class Policy:
     quiet: QuietHours | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> "Policy":
+    def of(cls, settings: Settings, boards: Iterable[Address] = ()) -> "Policy":
+        """Read the settings. `boards` are places on our channels where agents are told as well."""
+        mail = () if settings.agents_email is None else (Address("email", settings.agents_email),)
         return cls(
             follow_up_after=settings.follow_up_after,
             escalate_after=settings.escalate_after,
             conversation_idle=settings.conversation_idle,
             burst=settings.burst,
             reopen_within=settings.reopen_within,
-            agents=() if settings.agents_email is None else (Address("email", settings.agents_email),),
+            agents=(*mail, *boards),
             quiet=settings.quiet,
         )

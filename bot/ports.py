@@ -153,7 +153,7 @@ class Core:
 
 
 class Channel(Sender, Protocol):
-    """A way in and out. `board` is where agents are shown every incident, if the channel has such a place."""
+    """A way in and out. `board` is where agents are told of what they must know, if the channel has such a place."""
 
     board: Address | None
 

@@ -48,6 +48,7 @@ def test_an_incident_with_one_mail_takes_at_most_six_commits(
     firstline = Firstline(Settings(), World([RecordingSender()], [LocalModel.load().classify], None, clock))
     lanes = WakeList()
     firstline.dispatcher = lanes  # type: ignore[assignment]
+    assert firstline.life.links.key  # made once for each database
     commits = count_commits(monkeypatch)
     message = InboundMessage(
         "web", "", "", "C-1", "My card was charged twice", "email", (Address("email", "ana@example.com"),)

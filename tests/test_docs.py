@@ -21,7 +21,7 @@ EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-for name in (*adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS, *adapters.COMMANDS):
+for name in (*adapters.CHANNELS, *adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS, *adapters.COMMANDS):
     import_module(name)
 
 

@@ -1,6 +1,6 @@
 """The HTTP channel and the JSON API, under /api; problem details for whatever goes wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Annotated, Any, Literal, Self
@@ -9,7 +9,7 @@ from fastapi import Body, FastAPI, Header, Query
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Router
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
 from adapters.http import problems
@@ -156,9 +156,9 @@ class Core:
     metrics: Callable[[], bytes]
 
 
-def create(core: Core, settings: HttpSettings) -> ASGIApp:
+def create(core: Core, settings: HttpSettings, webhooks: Sequence[Route] = ()) -> ASGIApp:
     """Build the web application: the guard, the hot route, and everything else behind it. With keys, every caller needs
-    a token.
+    a token; but for `webhooks`, the channels' own routes, which see to it themselves who calls.
 
     The hot route stands before FastAPI, whose ten layers cost more than all that it does itself.
     """
@@ -169,12 +169,24 @@ def create(core: Core, settings: HttpSettings) -> ASGIApp:
             post.route(),
             *(door(*needs, core.views, core.unavailable).route() for door in CONVERSATION),
             *link_routes(post, core.pages, core.unavailable),
+            *webhooks,
             Mount("", app=create_api(core, settings)),
         ]
     )
     keys = Keys.of(settings) if settings.keys else None
-    known = Authentication(routes, keys, Revocations(core.tokens.revoked))
-    return Guard(known, settings.max_body, any_host=keys is not None)
+    paths = frozenset(route.path for route in webhooks)
+    known = Authentication(routes, keys, Revocations(core.tokens.revoked), paths)
+    return Guard(known, settings.max_body, any_host=keys is not None, webhooks=paths)
+
+
+class Collected:
+    """Takes down the routes that channels ask for, for `create`."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+
+    def add_route(self, path: str, endpoint: Callable[..., Any], methods: list[str]) -> None:
+        self.routes.append(Route(path, endpoint, methods=methods))
 
 
 def create_api(core: Core, settings: HttpSettings) -> FastAPI:

@@ -227,10 +227,13 @@ class Revocations:
 
 class Authentication:
     """Stands before the application: finds out who calls, and refuses whoever does not say so. `keys`: None where only
-    this machine can call, and may do everything."""
+    this machine can call, and may do everything. `webhooks` are paths that platforms call, and sign."""
 
-    def __init__(self, app: ASGIApp, keys: Keys | None, revocations: Revocations) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: Keys | None, revocations: Revocations, webhooks: frozenset[str] = frozenset()
+    ) -> None:
         self._app = app
+        self._open = OPEN | webhooks
         self._keys = keys
         self._revocations = revocations
 
@@ -238,7 +241,7 @@ class Authentication:
         refusal = None
         if scope["type"] == "http" and self._keys is None:
             scope["caller"] = ANYBODY_HERE
-        elif scope["type"] == "http" and scope["path"] not in OPEN and not scope["path"].startswith(SIGNED):
+        elif scope["type"] == "http" and scope["path"] not in self._open and not scope["path"].startswith(SIGNED):
             refusal = await self._refusal(scope)
         await (refusal or self._app)(scope, receive, send)
 

@@ -19,15 +19,21 @@ class Guard:
     - a request that a page of another site sends (`Origin`, RFC 6454): a browser lets it post without asking us first;
     - a body that is declared larger than `max_body` bytes. One that turns out larger is stopped by the framework, which
       would answer this case as well, but not with problem details.
+
+    Not so at the paths of `webhooks`, which platforms call from elsewhere, and sign.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int, any_host: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body: int, any_host: bool = False, webhooks: frozenset[str] = frozenset()
+    ) -> None:
         self._app = app
         self._max_body = max_body
         self._any_host = any_host
+        self._webhooks = webhooks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        is_ours = scope["type"] == "http" and scope["path"] not in self._webhooks
+        refusal = self._refusal(Headers(scope=scope)) if is_ours else None
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> Response | None:

@@ -1,0 +1,112 @@
+"""The app's manifest, from which Slack makes the app as these settings need it; and `bot slack manifest`, which prints
+it."""
+
+import json
+from typing import Annotated, Any, Final
+
+import typer
+
+from adapters.slack.settings import SlackSettings
+from bot.errors import ConfigurationError
+from bot.settings import Settings
+
+PATH: Final = "/slack/events"
+
+SCOPES: Final = (
+    "app_mentions:read",
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "files:read",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "im:read",
+    "im:write",
+    "mpim:history",
+    "reactions:write",
+    "team:read",
+    "usergroups:read",
+    "users:read",
+)
+"""What the app may do: read where it was invited (the names of files, too), write, react, and know who is in a user
+group. It asks for nobody's mail address."""
+
+EVENTS: Final = ("app_mention", "message.channels", "message.groups", "message.im", "message.mpim")
+
+COMMANDS: Final = (
+    ("/resolve", "Resolve a ticket", "TKT-98042a72 [note]"),
+    ("/ticket", "Show, list, assign, answer or note", "status TKT-98042a72 | list mine | help"),
+    ("/new", "Report a problem", "[what the matter is]"),
+)
+
+SHORTCUTS: Final = (
+    ("message", "Open a ticket", "open_ticket", "Open a ticket of this message"),
+    ("message", "Resolve ticket", "resolve_ticket", "Resolve the ticket of this thread"),
+    ("global", "Report an incident", "report_incident", "Report a problem"),
+)
+
+
+def manifest(url: str | None) -> dict[str, Any]:
+    """Build the manifest (docs.slack.dev, "App manifest reference"). `url` is the public address of the bot; None:
+    Socket Mode, which needs none."""
+    where = {} if url is None else {"url": f"{url.rstrip('/')}{PATH}"}
+    asks = {} if url is None else {"request_url": f"{url.rstrip('/')}{PATH}"}
+    return {
+        "_metadata": {"major_version": 2, "minor_version": 1},
+        "display_information": {
+            "name": "Firstline",
+            "description": "Report a problem, and follow its ticket",
+            "background_color": "#1f2937",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": False,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "bot_user": {"display_name": "firstline", "always_online": True},
+            "shortcuts": [
+                {"type": kind, "name": name, "callback_id": callback, "description": does}
+                for kind, name, callback, does in SHORTCUTS
+            ],
+            "slash_commands": [
+                {"command": name, **where, "description": does, "usage_hint": usage, "should_escape": False}
+                for name, does, usage in COMMANDS
+            ],
+        },
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {**asks, "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, **asks},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": url is None,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def add_commands(app: typer.Typer) -> None:
+    group = typer.Typer(help="Set up Slack.", no_args_is_help=True)
+    group.command("manifest")(print_manifest)
+    app.add_typer(group, name="slack")
+
+
+def print_manifest(
+    url: Annotated[str | None, typer.Option(help="Public address of the bot. Default: PUBLIC_URL.")] = None,
+    socket: Annotated[bool, typer.Option("--socket", help="For Socket Mode, also before there is a token.")] = False,
+) -> None:
+    """Print the manifest to create the app from: for Socket Mode if SLACK_APP_TOKEN is set, else for HTTP."""
+    if socket or (url is None and SlackSettings.read().slack_app_token is not None):
+        public = None
+    else:
+        public = url or Settings.read().public_url
+        if public is None:
+            raise ConfigurationError(
+                "PUBLIC_URL is not set, and Slack must know where the bot is: give --url https://support.shop.example, "
+                "or --socket for Socket Mode, which needs no public address."
+            )
+        if not public.startswith("https://"):
+            raise ConfigurationError(f"Slack calls https addresses only, and {public} is none.")
+    typer.echo(json.dumps(manifest(public), indent=2))
