@@ -261,8 +261,10 @@ def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], 
     """Run these parts (web, worker, clock) in this process until SIGTERM or SIGINT. `ready` is told the address, if
     there is one, when everything has started. Raises ConfigurationError."""
     stop = _stop_signals()
+    world = World.from_environment(settings)
+    needs_token()  # reads the settings of the HTTP side: all that can be wrong is said before the database is touched
     open_database(settings, migrating=len(parts) > 1)
-    firstline = Firstline(settings, World.from_environment(settings), works="worker" in parts)
+    firstline = Firstline(settings, world, works="worker" in parts)
     webhooks: Sequence[Any] = ()
     with ExitStack() as started:
         started.callback(measure.start_tracing(settings.otel_exporter_otlp_endpoint))
