@@ -36,20 +36,21 @@ bench: $(VENV)/ready-dev
 soak: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -m soak -s $(ARGS)
 
-# --- setting up: $(VENV)/ready is newer than the lock, or the lock is installed again
+# --- setting up: $(VENV)/ready is newer than the lock, or the lock is installed again. The lock is complete: with
+# --no-deps nothing else is looked for (an older pip takes the newest google-auth[requests] for what is pinned as google-auth)
 
 $(BIN)/python:
 	@bash deploy/make-venv $(VENV)
 
 $(VENV)/ready: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing Firstline into $(VENV) (once; about a minute) ..."
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/ready-dev: requirements-dev.lock $(VENV)/ready
 	@echo "Installing what the tests need into $(VENV) (once; about a minute) ..."
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
 # --- the lock names packages, versions and hashes, and no host
