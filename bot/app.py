@@ -82,7 +82,7 @@ class World:
             for classifier in import_module(name).classifiers(within)
         ]
         desks = [desk for name in adapters.DESKS for desk in import_module(name).desks()]
-        channels = [one for name in adapters.CHANNELS for one in import_module(name).channels(State())]
+        channels = [one for name in adapters.CHANNELS for one in import_module(name).channels(State(settings.seal))]
         return cls(
             senders=[*(sender for name in adapters.SENDERS for sender in import_module(name).senders()), *channels],
             channels=channels,
@@ -167,7 +167,7 @@ class Firstline:
     @contextmanager
     def listening(self, web: Routes) -> Iterator[None]:
         """While entered, the channels take messages in; what they need of the web application they ask of `web`."""
-        core = Core(self.intake, self.commands, self.views, State(), self.world.clock)
+        core = Core(self.intake, self.commands, self.views, State(self.settings.seal), self.world.clock)
         with ExitStack() as entered:
             for channel in self.world.channels:
                 entered.enter_context(channel.listening(core, web))

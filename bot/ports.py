@@ -140,6 +140,17 @@ class State(Protocol):
 
     def put(self, key: str, value: str) -> None: ...
 
+    def drop(self, key: str) -> None: ...
+
+    def all(self, beginning: str) -> dict[str, str]:
+        """Return everything whose key begins like this."""
+
+    def get_secret(self, key: str) -> str | None:
+        """Return what `put_secret` kept. Raises ConfigurationError if DATA_KEY does not open it."""
+
+    def put_secret(self, key: str, value: str) -> None:
+        """Keep a value encrypted. Raises ConfigurationError if DATA_KEY is not set."""
+
 
 @dataclass(frozen=True, slots=True)
 class Core:

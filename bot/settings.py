@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot import telemetry
 from bot.errors import ConfigurationError
 from bot.quiet_hours import QuietHours
+from bot.sealing import Seal
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = timedelta(days=3650)
@@ -65,6 +66,10 @@ class FromEnvironment(BaseSettings):
                 yield password[1]
 
 
+def _keys(written: SecretStr) -> list[str]:
+    return [key.strip() for key in written.get_secret_value().split(",") if key.strip()]
+
+
 def _variable(place: tuple[int | str, ...]) -> str:
     return ".".join(map(str, place)).upper() or "The settings"
 
@@ -108,6 +113,10 @@ class Settings(FromEnvironment):
     link_key: SecretStr | None = Field(
         None, description="Signs the links in mails. Not set: a key that is made once and kept in the database."
     )
+    data_key: SecretStr | None = Field(
+        None,
+        description="Encrypts files and tokens that are kept; several with commas: the first encrypts, all decrypt.",
+    )
     attempts: int = Field(24, ge=1, description="How often a piece of work is tried before it is put aside as dead.")
     lease: Duration = Field(
         timedelta(seconds=10),
@@ -121,6 +130,11 @@ class Settings(FromEnvironment):
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for machines.")
+
+    @property
+    def seal(self) -> Seal:
+        """What encrypts files and tokens."""
+        return Seal(tuple(() if self.data_key is None else _keys(self.data_key)))
 
     @property
     def quiet(self) -> QuietHours | None:
@@ -145,6 +159,13 @@ class Settings(FromEnvironment):
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < 32:
             raise ValueError("needs at least 32 bytes")
+        return value
+
+    @field_validator("data_key")
+    @classmethod
+    def _all_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not all(len(key.encode()) >= 32 for key in _keys(value)):
+            raise ValueError("each key needs at least 32 bytes")
         return value
 
     @field_validator("agents_email")

@@ -20,3 +20,13 @@ def put(key: str, value: str) -> None:
         "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (key, value),
     )
+
+
+def drop(key: str) -> None:
+    execute("DELETE FROM state WHERE key = ?", (key,))
+
+
+def beginning(letters: str) -> dict[str, str]:
+    """Return all values whose key begins like this."""
+    found = execute("SELECT key, value FROM state WHERE SUBSTR(key, 1, ?) = ? ORDER BY key", (len(letters), letters))
+    return {str(key): str(value) for key, value in found.fetchall()}
