@@ -23,7 +23,6 @@ class Seal:
 
     keys: tuple[str, ...] = field(default=(), repr=False)
 
-
     def close(self, data: bytes) -> bytes:
         """Return what may be kept."""
         return _SEALED + self._fernet.encrypt(data) if self.keys else _PLAIN + data
