@@ -11,7 +11,8 @@ from bot.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`agents` is where agents are told of what cannot wait; `quiet` is when no reminder is sent."""
+    """`agents` is where agents are told of what cannot wait; `boards` are those of them that show every incident as it
+    stands; `quiet` is when no reminder is sent."""
 
     follow_up_after: timedelta = timedelta(hours=24)
     escalate_after: timedelta = timedelta(hours=48)
@@ -19,11 +20,18 @@ class Policy:
     burst: timedelta = timedelta(seconds=60)
     reopen_within: timedelta = timedelta(days=14)
     agents: tuple[Address, ...] = ()
+    boards: tuple[Address, ...] = ()
     quiet: QuietHours | None = None
+
+    @property
+    def agents_without_board(self) -> tuple[Address, ...]:
+        """Who is not shown an incident when it is opened, and so must be told."""
+        return tuple(to for to in self.agents if to not in self.boards)
 
     @classmethod
     def of(cls, settings: Settings, boards: Iterable[Address] = ()) -> "Policy":
-        """Read the settings. `boards` are places on our channels where agents are told as well."""
+        """Read the settings. `boards` are the places on our channels where agents are told as well."""
+        boards = tuple(boards)
         mail = () if settings.agents_email is None else (Address("email", settings.agents_email),)
         return cls(
             follow_up_after=settings.follow_up_after,
@@ -32,5 +40,6 @@ class Policy:
             burst=settings.burst,
             reopen_within=settings.reopen_within,
             agents=(*mail, *boards),
+            boards=boards,
             quiet=settings.quiet,
         )

@@ -118,9 +118,11 @@ class Commands(Protocol):
     def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
         """Write to the customer; with a `key`, a repetition sends nothing."""
 
-    def note(self, name: str, caller: Caller, text: str) -> Incident: ...
+    def note(self, name: str, caller: Caller, text: str, seen_on: str = "") -> Incident:
+        """Write a note; `seen_on` is the channel on whose board it was written, if it was."""
 
-    def category(self, name: str, caller: Caller, category: str) -> Incident: ...
+    def category(self, name: str, caller: Caller, category: str) -> Incident:
+        """Say what it is about, or confirm it."""
 
 
 class Pages(Protocol):

@@ -3,11 +3,13 @@
 Everything in here runs inside the transaction that ends the message's way (`lease.finishing()`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot import outbox, routing, wording
+from bot.board import Line, What
 from bot.customers import identify
 from bot.life import Life, current
 from bot.model import Classification, InboundMessage, Incident, MessageKind
@@ -49,7 +51,8 @@ class Replies:
         routing.lead(incident.conversation, message)
         catch_up(message, now)
         did, lanes = self._do(move, incident, message, place, said, now)
-        return Done(did, current(incident.id), lanes)
+        wrote = Line("wrote", message.customer_id, message.text)
+        return self._done(did, incident, lanes, [wrote, *_lines(did, message)], now)
 
     def _do(
         self,
@@ -105,7 +108,14 @@ class Replies:
         if incident is None or (is_ours(message) and message.thread != incident.id):
             return Done("too_late", incident, [])
         did, lanes = self._press(incident, message, now)
-        return Done(did, current(incident.id), lanes)
+        return self._done(did, incident, lanes, _lines(did, message), now)
+
+    def _done(self, did: str, before: Incident, lanes: list[str], lines: list[Line], now: datetime) -> Done:
+        """Show the boards what was done, and what a classifier has changed because of it, if anything was."""
+        after = current(before.id)
+        if after.category != before.category:
+            lines = [*lines, Line("category", after.classified_by, wording.category_word(after.category, "en"))]
+        return Done(did, after, lanes + (self.life.show(after.id, now, *lines) if lines else []))
 
     def _press(self, incident: Incident, message: InboundMessage, now: datetime) -> tuple[str, list[str]]:
         name, _, turn = message.text.partition("@")
@@ -142,7 +152,23 @@ class Replies:
         incidents.record(original["incident"], now, message.customer_id, did)
         incident = current(original["incident"])
         more = self._reconsider(incident, said, now) if incident.status == "open" else []
-        return Done(did, current(incident.id), more)
+        line = Line("deleted" if did == "deleted" else "edited", message.customer_id, message.text)
+        return self._done(did, incident, more, [line], now)
+
+
+LINES: Mapping[str, What] = {
+    "reopened": "reopened",
+    "solved_noted": "solved",
+    "not_solved_noted": "not_solved",
+    "rating_noted": "rated",
+}
+"""What the boards say of what a message did, beside its text."""
+
+
+def _lines(did: str, message: InboundMessage) -> list[Line]:
+    what = LINES.get(did)
+    score = message.text.partition("@")[0].removeprefix("rate-") if did == "rating_noted" else ""
+    return [] if what is None else [Line(what, message.customer_id, score)]
 
 
 def is_ours(message: InboundMessage) -> bool:

@@ -91,6 +91,11 @@ def classify(incident_id: str, category: str, confidence: float | None, reason: 
     Incident.update(**changes).where(Incident.id == incident_id).execute()
 
 
+def review(incident_id: str, by: str) -> None:
+    """Remember the person who has confirmed or changed what an incident is about."""
+    Incident.update(reviewed_by=by).where(Incident.id == incident_id).execute()
+
+
 def link(incident_id: str, external_ticket_id: str) -> None:
     """Remember the desk's id of an incident whose ticket number the customer knows already."""
     Incident.update(external_ticket_id=external_ticket_id).where(Incident.id == incident_id).execute()

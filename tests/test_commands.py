@@ -188,8 +188,16 @@ def test_what_becomes_urgent_by_an_agents_word_is_told_to_all(house: House, tick
 def test_what_is_done_already_is_said_to_be(house: House, ticket: str) -> None:
     with pytest.raises(Conflict, match="is open already"):
         house.commands.reopen(ticket, CLERK)
+    house.commands.category(ticket, CLERK, "duplicate_payment")  # a person confirms what a classifier said
     with pytest.raises(Conflict, match="is duplicate_payment already"):
         house.commands.category(ticket, CLERK, "duplicate_payment")
+
+
+def test_a_category_that_is_confirmed_stays_the_classifiers_with_its_confidence(house: House, ticket: str) -> None:
+    house.commands.category(ticket, CLERK, "duplicate_payment")
+    incident = only(house)
+    assert (incident["classified_by"], incident["confidence"], incident["reviewed_by"]) == ("words", 0.95, "clerk")
+    assert house.events(incident["id"])[-1] == "category_confirmed"
 
 
 def test_a_customer_who_is_not_known_has_no_tickets(house: House, ticket: str) -> None:

@@ -253,6 +253,8 @@ class Acts:
         elif name == "category":
             ticket, _, category = str((action.get("selected_option") or {}).get("value") or "").rpartition(":")
             self.core.commands.category(ticket, self.caller(person), category)
+        elif name.startswith("category-"):  # the button that confirms it
+            self.core.commands.category(value, self.caller(person), name.removeprefix("category-"))
         elif name == "reply":
             return self._ask_for_reply(value, person, str(body.get("trigger_id") or ""))
         return ""

@@ -98,7 +98,8 @@ class Ears:
             raise NotCommitted(NOT_HANDLED_YET)
         if isinstance(found, Incident) and self._is_first(key):
             try:
-                self.core.commands.note(found.ticket_id, self.acts.caller(person), text)
+                seen_on = "slack" if self.acts.threads.card(thread) else ""
+                self.core.commands.note(found.ticket_id, self.acts.caller(person), text, seen_on)
             except FirstlineError as exc:
                 self.acts.web.tell(keys.parse(thread), person.user, str(exc))
             self._remember(key)
