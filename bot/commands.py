@@ -19,8 +19,9 @@ from bot.errors import Conflict, Forbidden, NotFound, NotUnderstood
 from bot.ids import new_id
 from bot.life import Life, current
 from bot.masking import mask
-from bot.model import Caller, Category, Classification, Incident, Role, tidy
+from bot.model import Caller, Category, Classification, Incident, IncidentDetails, Role, tidy
 from bot.ports import Clock, Dispatcher
+from bot.summary import summary
 from storage import customers, database, dead, follow_ups, incidents, lanes, notifications
 
 log = structlog.get_logger()
@@ -155,6 +156,12 @@ class Commands:
                 change.lanes += self.life.reclassify(incident, said, caller.name, change.now)
                 change.tell("category", wording.category_word(chosen, "en"))
         return change.incident
+
+    def show(self, name: str, caller: Caller) -> IncidentDetails:
+        """Look at everything about an incident."""
+        self._allow(caller, Role.AGENT, "show", name)
+        with database.session():
+            return views.details(views.known(name))
 
     def status(self, name: str, caller: Caller) -> Incident:
         """Look at an incident; a customer at their own alone."""
@@ -342,6 +349,10 @@ def _status(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str
     return line_of(do.status(_needed(_split(rest)[0], "status"), caller), caller)
 
 
+def _show(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    return summary(do.show(_needed(_split(rest)[0], "show"), caller))
+
+
 def _list(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
     found = do.list(caller, rest)
     return "\n".join(line_of(incident, caller) for incident in found) or "There are none."
@@ -378,7 +389,8 @@ TABLE: Mapping[str, Command] = {
     "assign": Command("assign TKT-x [who|me|nobody]", "give to an agent", Role.AGENT, _assign),
     "reply": Command("reply TKT-x text", "write to the customer", Role.AGENT, _reply),
     "note": Command("note TKT-x text", "write a note that stays inside", Role.AGENT, _write_note),
-    "category": Command("category TKT-x name", "say what it is about", Role.AGENT, _category),
+    "category": Command("category TKT-x name", "say what it is about, or confirm it", Role.AGENT, _category),
+    "show": Command("show TKT-x", "look at one, with what was said and done", Role.AGENT, _show),
     "status": Command("status TKT-x", "look at one", Role.CUSTOMER, _status),
     "list": Command("list [open|mine|category]", "list what is open", Role.CUSTOMER, _list),
     "help": Command("help", "this list", Role.CUSTOMER, _help),

@@ -37,7 +37,7 @@ class Views:
         with database.session():
             waiting = inbox.by_incident(tidy(name).lower())
             if waiting is None or waiting["state"] == "done":
-                return _details(known(_goes_on_in(waiting, name)))
+                return details(known(_goes_on_in(waiting, name)))
         said = waiting["payload"]
         return Received(
             waiting["incident_id"],
@@ -154,7 +154,8 @@ def _goes_on_in(handled: database.Row | None, name: str) -> str:
     return str(outcome.get("incident_id", name))
 
 
-def _details(row: database.Row) -> IncidentDetails:
+def details(row: database.Row) -> IncidentDetails:
+    """Read everything about an incident's row; within a session."""
     said = [_entry(message) for message in incidents.messages(row["id"])]
     done = [
         TimelineEntry(event["at"], event["actor"], event["name"], event["after"] or "")

@@ -32,7 +32,8 @@ def by_words(text: str) -> Classification:
 
 
 class House:
-    """One process that works when it is told to. `mail` is its sender of mails, `chat` that of a chat."""
+    """One process that works when it is told to. `mail` is its sender of mails, `chat` that of a chat, which may have a
+    `board`."""
 
     def __init__(
         self,
@@ -41,11 +42,13 @@ class House:
         classifier: Any = by_words,
         mail: RecordingSender | None = None,
         chat: RecordingSender | None = None,
+        board: Address | None = None,
         **settings: Any,
     ) -> None:
         self.clock = clock
         self.mail = mail or RecordingSender("email")
         self.chat = chat or RecordingSender("chat")
+        self.chat.board = board
         self.desk = desk
         self.classifier = classifier
         self.settings = Settings(_env_file=None, agents_email=AGENTS.key, link_key="k" * 32, **settings)  # type: ignore[call-arg]
@@ -53,7 +56,8 @@ class House:
 
     def start(self) -> None:
         """Begin anew, as after a crash: nothing is kept but the database, and what was sent."""
-        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock)
+        channels: Any = [self.chat]
+        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, channels)
         self.firstline = Firstline(self.settings, world, works=False)
         self._number = 0
 

@@ -36,7 +36,7 @@ BRIEF: Final = 1
 SKEW: Final = timedelta(minutes=1)
 """How far Slack's clock and ours may be apart."""
 
-ON_A_TICKET: Final = frozenset({"resolve", "reopen", "assign", "reply", "note", "category", "status"})
+ON_A_TICKET: Final = frozenset({"resolve", "reopen", "assign", "reply", "note", "category", "show", "status"})
 LISTS: Final = frozenset({"", "open", "mine", *Category})
 
 LONGEST_TEXT: Final = 3000
