@@ -6,7 +6,7 @@ Everything in here runs inside the transaction that ends the message's way (`lea
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from bot import outbox, routing, wording
 from bot.board import Line, What
@@ -51,8 +51,7 @@ class Replies:
         routing.lead(incident.conversation, message)
         catch_up(message, now)
         did, lanes = self._do(move, incident, message, place, said, now)
-        wrote = Line("wrote", message.customer_id, message.text)
-        return self._done(did, incident, lanes, [wrote, *_lines(did, message)], now)
+        return self._done(did, incident, lanes, [_seen("wrote", message), *_lines(did, message)], now)
 
     def _do(
         self,
@@ -148,12 +147,11 @@ class Replies:
             message = replace(message, written_at=min(message.written_at or now, before))
         keep_revision(message, now)
         _show(original)
-        did = "deleted" if message.kind is MessageKind.DELETE else "edited"
+        did: Literal["edited", "deleted"] = "deleted" if message.kind is MessageKind.DELETE else "edited"
         incidents.record(original["incident"], now, message.customer_id, did)
         incident = current(original["incident"])
         more = self._reconsider(incident, said, now) if incident.status == "open" else []
-        line = Line("deleted" if did == "deleted" else "edited", message.customer_id, message.text)
-        return self._done(did, incident, more, [line], now)
+        return self._done(did, incident, more, [_seen(did, message)], now)
 
 
 LINES: Mapping[str, What] = {
@@ -169,6 +167,14 @@ def _lines(did: str, message: InboundMessage) -> list[Line]:
     what = LINES.get(did)
     score = message.text.partition("@")[0].removeprefix("rate-") if did == "rating_noted" else ""
     return [] if what is None else [Line(what, message.customer_id, score)]
+
+
+def _seen(what: Literal["wrote", "edited", "deleted"], message: InboundMessage) -> Line:
+    """What the boards say of a message: what is to be seen of it by now, and never the text of one that is gone."""
+    row = incidents.message(message.channel, message.is_about)
+    if row is None or row["deleted_at"] is not None:
+        return Line("deleted", message.customer_id)
+    return Line(what, message.customer_id, row["text"])
 
 
 def is_ours(message: InboundMessage) -> bool:
