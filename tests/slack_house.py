@@ -62,6 +62,13 @@ def event(name: str, **changes: Any) -> dict[str, Any]:
     return body
 
 
+def signed(body: str | bytes) -> dict[str, str]:
+    """The headers by which a request is known to be Slack's."""
+    at = str(int(time.time()))
+    signature = SignatureVerifier(SECRET).generate_signature(timestamp=at, body=body)
+    return {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": str(signature)}
+
+
 class Slack:
     """What Slack does with us: it signs and posts. `api` is what we ask of it, `house` what lies behind."""
 
@@ -71,10 +78,8 @@ class Slack:
         self.house = house
 
     def post(self, body: str | bytes, content_type: str, **headers: str) -> requests.Response:
-        at = str(int(time.time()))
-        signature = SignatureVerifier(SECRET).generate_signature(timestamp=at, body=body)
-        signed = {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": str(signature), "Content-Type": content_type}
-        return requests.post(self.url, data=body, headers={**signed, **headers}, timeout=10)
+        headers = {**signed(body), "Content-Type": content_type, **headers}
+        return requests.post(self.url, data=body, headers=headers, timeout=10)
 
     def event(self, body: dict[str, Any], **headers: str) -> requests.Response:
         return self.post(json.dumps(body), "application/json", **headers)

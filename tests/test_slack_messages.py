@@ -101,6 +101,12 @@ def test_a_card_number_is_masked_before_it_is_stored(slack: Slack) -> None:
     assert "4111 1111" not in slack.only()["message"]
 
 
+def test_what_the_bot_itself_writes_is_nobodys_message_though_it_does_not_say_that_a_bot_wrote_it(slack: Slack) -> None:
+    slack.take("message_im", user="UBOT", text="help")
+    slack.take("message_im", user="UBOT", text="<@UBOT>", ts=LATER)
+    assert (slack.stored(), slack.told()) == (0, [])
+
+
 # --- translation
 
 
@@ -159,6 +165,7 @@ def test_what_a_person_wrote_is_taken_whatever_its_form(subtype: str) -> None:
         {"subtype": "channel_topic"},
         {"subtype": "a_subtype_of_next_year"},
         {"bot_id": "B7"},
+        {"user": "UBOT"},
         {"user": None},
         {"ts": "yesterday"},
         {"ts": None},
