@@ -89,14 +89,16 @@ class SocketMode:
             return None if self._closed or not self._connections else self._connections[-1]
 
     def _talk(self, connection: ServerConnection) -> None:
-        connection.send(json.dumps({"type": "hello", "num_connections": len(self._connections) + 1}))
+        with suppress(ConnectionClosed):
+            connection.send(json.dumps({"type": "hello", "num_connections": len(self._connections) + 1}))
+            with self._changed:
+                self._connections.append(connection)
+                self._changed.notify_all()
+            for said in connection:
+                answer = json.loads(said) if said[:1] == "{" else {}  # else it is a greeting of the library's own
+                awaited = self._awaited.get(answer.get("envelope_id", ""))
+                if awaited is not None and not awaited.done():
+                    awaited.set_result(answer)
         with self._changed:
-            self._connections.append(connection)
-            self._changed.notify_all()
-        for said in connection:
-            answer = json.loads(said) if said[:1] == "{" else {}  # else it is a greeting of the library's own
-            awaited = self._awaited.get(answer.get("envelope_id", ""))
-            if awaited is not None and not awaited.done():
-                awaited.set_result(answer)
-        with self._changed:
-            self._connections.remove(connection)
+            if connection in self._connections:
+                self._connections.remove(connection)
