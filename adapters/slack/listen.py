@@ -57,6 +57,8 @@ class Ears:
         """Take in an event `message` or `app_mention`. Raises NotCommitted."""
         event, watch = body.get("event") or {}, self._watch(body)
         post = Post.of(event, event.get("channel"), watch.team)
+        if post is not None and watch.is_own(post.author):
+            return
         if post is not None and self._is_command(event, post, watch):
             return
         if post is not None and post.place.channel == watch.agents:
