@@ -41,14 +41,15 @@ class House:
         desk: TicketDesk | None = None,
         classifier: Any = by_words,
         mail: RecordingSender | None = None,
-        chat: RecordingSender | None = None,
+        chat: Any = None,
         board: Address | None = None,
         **settings: Any,
     ) -> None:
         self.clock = clock
         self.mail = mail or RecordingSender("email")
-        self.chat = chat or RecordingSender("chat")
-        self.chat.board = board
+        self.chat: Any = chat or RecordingSender("chat")
+        if board is not None:
+            self.chat.board = board
         self.desk = desk
         self.classifier = classifier
         self.settings = Settings(_env_file=None, agents_email=AGENTS.key, link_key="k" * 32, **settings)  # type: ignore[call-arg]

@@ -54,6 +54,7 @@ class Message:
     metadata: dict[str, Any] | None = None
     by_bot: bool = False
     reactions: set[str] = field(default_factory=set)
+    broadcast: bool = False
 
     @property
     def key(self) -> str | None:
@@ -192,6 +193,7 @@ class SlackApi:
         message = Message(
             self._next_ts(), said["text"], thread, said.get("blocks", []), said.get("metadata"), by_bot=True
         )
+        message.broadcast = said.get("reply_broadcast") in (True, "1", "true")
         self.conversations[channel].append(message)
         return {"ok": True, "channel": channel, "ts": message.ts, "message": {"text": message.text}}
 
