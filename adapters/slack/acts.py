@@ -19,6 +19,7 @@ import structlog
 
 from adapters.slack import keys
 from adapters.slack.keys import Place
+from adapters.slack.people import People
 from adapters.slack.rights import Agents
 from adapters.slack.settings import SlackSettings
 from adapters.slack.translate import Payload, Post, escape, opened, plain, pressed, reported, when
@@ -78,6 +79,11 @@ class Web:
     def members(self, group: str) -> list[str]:
         """Return the people of a user group. Raises what the library raises, unlike the others."""
         return list(self._patient.usergroups_users_list(usergroup=group).get("users") or ())
+
+    @cached_property
+    def people(self) -> People:
+        """What people are called."""
+        return People(lambda user: self._quick.users_info(user=user).get("user") or {})
 
     def tell(self, place: Place, user: str, text: str) -> None:
         """Say something that this person alone sees, until they reload."""
