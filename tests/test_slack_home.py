@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 
 from adapters.http import server
 from adapters.http.settings import HttpSettings
-from adapters.slack import manifest
+from adapters.slack import acts, manifest
 from adapters.slack.home import LISTED, QUOTE, home_of_agent, home_of_customer, named_in
 from adapters.slack.listen import SlackListener
 from bot import telemetry
@@ -268,9 +268,11 @@ def api() -> Iterator[SlackApi]:
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait long for another process's transaction."""
-    monkeypatch.setattr(dialect, "BUSY_TIMEOUT", 0.5)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a Slack on a busy machine, but not long for another process's transaction."""
+    monkeypatch.setattr(dialect, "BUSY_TIMEOUT", 0.1)
+    monkeypatch.setattr(acts, "BRIEF", 20)
+    monkeypatch.setattr(acts, "WAIT_FOR_NAMES", 20)
 
 
 @pytest.fixture
@@ -423,8 +425,20 @@ def test_while_names_are_not_to_be_had_the_home_shows_keys(slack: Slack, ticket:
     assert "\nT1/U1 · open" in shown(opens(slack, "UAGENT"))
 
 
+def test_a_slack_that_does_not_answer_keeps_nobody_waiting(
+    slack: Slack, ticket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acts, "BRIEF", 2)
+    monkeypatch.setattr(acts, "WAIT_FOR_NAMES", 0.05)
+    slack.api.hang("users.info", acts=False)
+    assert "\nT1/U1 · open" in shown(opens(slack, "UAGENT"))
+    slack.api.hang("views.publish", acts=False)
+    slack.act(payload("button_of_the_home", TICKET=ticket))
+    assert slack.only()["assignee"] == "T1/UAGENT"
+
+
 def test_while_the_database_is_away_the_home_stays_as_it_was(
-    slack: Slack, ticket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slack: Slack, ticket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = opens(slack, "UAGENT")
 
