@@ -27,7 +27,7 @@ from storage.tables import InboxMessage
 from tests.fakes import NOON, RecordingSender, TestClock
 from tests.house import House
 from tests.slack_api import TOKEN, SlackApi
-from tests.test_slack_in import SECRET, Door, Slack, core_of, event, locked, payload, settings, view_of
+from tests.slack_house import SECRET, Door, Slack, core_of, event, locked, payload, settings, view_of
 
 NASTY = "<!channel> <@U123> <!subteam^S1> <https://evil.example|your bank> & <!date^0^{date}|x>"
 LONG = {
