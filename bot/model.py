@@ -422,6 +422,19 @@ class IncidentDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class Workload:
+    """What an agent has before them: the open incidents that are assigned to them and (`others`) those that are not,
+    the first few of each; urgent ones first, then the oldest. The numbers count all that are open, the urgent ones
+    among them, and the agent's own."""
+
+    own: tuple[Incident, ...]
+    others: tuple[Incident, ...]
+    number_open: int
+    number_urgent: int
+    number_own: int
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A message that is accepted and not handled yet, under the id that its incident will get if it opens one. `lane`
     is the chat whose messages wait behind it."""

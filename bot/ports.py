@@ -20,6 +20,7 @@ from bot.model import (
     Page,
     Received,
     Sent,
+    Workload,
 )
 
 Clock = Callable[[], datetime]
@@ -89,6 +90,12 @@ class Views(Protocol):
     """What people may ask."""
 
     def incidents(self, limit: int, status: str | None) -> list[Incident]: ...
+
+    def workload(self, agent: str, limit: int) -> Workload:
+        """Say what is open, for the agent of this name: at most `limit` incidents of theirs, and of the others."""
+
+    def own(self, customer: Address, limit: int) -> list[Incident]:
+        """List the incidents of the customer whom a channel knows by this name, the youngest first."""
 
     def incident(self, name: str) -> IncidentDetails | Received:
         """Find an incident by its id or ticket id. Raises NotFound."""

@@ -9,6 +9,8 @@ from typing import Any
 from bot import routing
 from bot.errors import NotFound
 from bot.model import (
+    Address,
+    Category,
     InboundMessage,
     Incident,
     IncidentDetails,
@@ -16,10 +18,14 @@ from bot.model import (
     NotificationView,
     Received,
     TimelineEntry,
+    Workload,
     tidy,
+    urgency,
 )
 from storage import conversations, customers, database, dead, inbox, incidents, notifications, stats
 from storage.dead import Dead
+
+URGENT = tuple(category.value for category in Category if urgency(category) == 2)
 
 DELETED = "(deleted by its author)"
 
@@ -31,6 +37,22 @@ class Views:
         """List the youngest incidents, all or those of one status (open, resolved)."""
         with database.session():
             return [Incident.of(row) for row in incidents.newest(limit, status)]
+
+    def workload(self, agent: str, limit: int) -> Workload:
+        """Say what is open, for the agent of this name: at most `limit` incidents of theirs, and of the others."""
+        with database.session():
+            own = incidents.pressing(limit, URGENT, agent)
+            others = incidents.pressing(limit, URGENT, agent, others=True)
+            return Workload(_incidents(own), _incidents(others), *incidents.count_open(URGENT, agent))
+
+    def own(self, customer: Address, limit: int) -> list[Incident]:
+        """List the incidents of the customer whom a channel knows by this name, the youngest first."""
+        with database.session():
+            identity = customers.identity(customer.channel, customer.key)
+            if identity is None:
+                return []
+            known_as = [row["id"] for row in customers.identities(identity["customer"])]
+            return [Incident.of(row) for row in incidents.of_identities(known_as, limit)]
 
     def incident(self, name: str) -> IncidentDetails | Received:
         """Find an incident by its id or its ticket id, with its timeline and notifications. Raises NotFound."""
@@ -152,6 +174,10 @@ def _goes_on_in(handled: database.Row | None, name: str) -> str:
     """The incident that a message went to: its own, or one that was there already."""
     outcome = {} if handled is None else handled["outcome"] or {}
     return str(outcome.get("incident_id", name))
+
+
+def _incidents(found: list[database.Row]) -> tuple[Incident, ...]:
+    return tuple(Incident.of(row) for row in found)
 
 
 def details(row: database.Row) -> IncidentDetails:

@@ -70,6 +70,12 @@ class Ears:
         elif post is not None and (post.private or event.get("type") == "app_mention"):  # the bot's name alone
             self._tell(post, WRITE_SOMETHING)
 
+    def show_home(self, body: Payload) -> None:
+        """Show somebody who has opened the app's home what stands there."""
+        event, home = body.get("event") or {}, self._watch(body).team
+        if event.get("tab") == "home" and event.get("user"):
+            self.acts.show_home(Person(str(body.get("team_id") or home), str(event["user"]), home))
+
     def _take(self, event: Payload, message: InboundMessage, watch: Watch) -> None:
         colleague = None if message.private else self._colleague(message, watch)
         if colleague is not None:
@@ -246,6 +252,9 @@ def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
     def message(body: dict[str, Any]) -> None:
         ears.hear(body)
 
+    def home(body: dict[str, Any]) -> None:
+        ears.show_home(body)
+
     def event() -> None:
         """Nothing is done for it."""
 
@@ -261,6 +270,7 @@ def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
 
     app.event("message")(message)
     app.event("app_mention")(message)
+    app.event("app_home_opened")(home)
     app.event(everything)(event)
     app.command(everything)(command)
     app.action(everything)(action)
