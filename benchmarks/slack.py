@@ -108,6 +108,7 @@ def main(rounds: int = 12, seconds: float = 1.5) -> bool:
 def compare(contenders: list[tuple[int, int]], database: Path, rounds: int, seconds: float) -> bool:
     numbers, taken = itertools.count(1), 0
     to_bolt, to_bare = Figures("events a second: ours / Bolt's, which keeps none"), Figures("events: ours / bare GET")
+    cpu = Figures("server CPU an event: ours / Bolt's")
     (our_port, our_pid), (bolt_port, bolt_pid), (bare_port, bare_pid) = contenders
     for number in range(rounds + 1):
         ours = load(our_port, event, CONNECTIONS, seconds, numbers, our_pid)
@@ -117,6 +118,7 @@ def compare(contenders: list[tuple[int, int]], database: Path, rounds: int, seco
         taken += ours.requests
         if number:  # the first round warms up
             to_bolt.values.append(ours.rate / bolt.rate)
+            cpu.values.append(ours.cpu_each / bolt.cpu_each)
             to_bare.values.append(ours.rate / bare.rate)
             shows = (shown("ours", ours), shown("Bolt", bolt), shown("bare", bare))
             print(f"round {number:2}: {' | '.join(shows)}", flush=True)
@@ -124,6 +126,7 @@ def compare(contenders: list[tuple[int, int]], database: Path, rounds: int, seco
         (kept,) = connection.execute("SELECT COUNT(*) FROM inbox").fetchone()
     print(f"{kept} of {taken} events that were answered 200 are in the inbox")
     to_bare.say()
+    cpu.say()
     return to_bolt.say("at least 0.8", lambda ratio: ratio >= 0.8) and kept == taken
 
 

@@ -158,6 +158,8 @@ class Ears:
         one = installed[0] if installed else {}
         team = one.get("team_id") or self.watch.team or body.get("team_id") or ""
         bot = one.get("user_id") if one.get("is_bot") else None
+        if (team, bot or self.watch.bot) == (self.watch.team, self.watch.bot):
+            return self.watch
         return replace(self.watch, team=str(team), bot=str(bot or self.watch.bot))
 
 
