@@ -41,7 +41,8 @@ class Written:
 @dataclass(frozen=True)
 class Posted:
     """A text of ours, as the platform took it. `name` is the platform's id of it, as `Sent.provider_id` has it. `text`
-    is what a person reads; `marks` is all in it that the platform takes for more than text: mentions, links, tags."""
+    is what a person reads; `marks` is all in it that tells the platform to show more than text: mentions, links, tags.
+    (That some make a link of every bare address is nothing that a text can help.)"""
 
     name: str
     address: Address

@@ -159,7 +159,7 @@ def _posted(channel: str, message: Message) -> Posted:
         name=f"T1/{channel}/{message.ts}",
         address=Address("slack", f"T1/{channel}{root}"),
         text=html.unescape(message.text),
-        marks=[mark for text in (message.text, *_strings(message.blocks)) for mark in re.findall("<[^>]*>", text)],
+        marks=[mark for text in (message.text, *_strings(message.blocks)) for mark in re.findall("<[^>]*>?", text)],
     )
 
 
