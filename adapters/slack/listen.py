@@ -289,6 +289,15 @@ def _socket(app: "App", token: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+        _close(handler)
+
+
+def _close(handler: "SocketModeHandler") -> None:
+    """Close the socket. If Slack hangs up at the same moment the library finds nothing to close, and stops half-way;
+    the second time it knows."""
+    try:
+        handler.close()  # type: ignore[no-untyped-call]
+    except AttributeError:
         handler.close()  # type: ignore[no-untyped-call]
 
 
