@@ -91,7 +91,7 @@ class Rig(Protocol):
         """Tell the channel, and return whether it acknowledged within so many seconds. May be repeated."""
 
     def posted(self) -> list[Posted]:
-        """All texts of ours, in order."""
+        """All texts of ours to customers, in order."""
 
     # --- how the other side takes the next text
 

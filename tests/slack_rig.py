@@ -79,7 +79,7 @@ class SlackRig:
         return Written(event(name, ts=ts, event_ts=ts, text=text), Address("slack", f"T1/C1/{ts}"))
 
     def posted(self) -> list[Posted]:
-        return [_posted(channel, message) for channel in ("C1", "D1", "C9") for message in self.api.posted(channel)]
+        return [_posted(channel, message) for channel in ("C1", "D1") for message in self.api.posted(channel)]
 
     def be_busy(self, seconds: int) -> None:
         self.api.rate_limit("chat.postMessage", seconds)
