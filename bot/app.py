@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -43,7 +43,7 @@ from bot.state import State
 from bot.tickets import Tickets
 from bot.tokens import Tokens
 from bot.views import Views
-from storage import database, lanes, state
+from storage import database, lanes, paces, state
 from storage.migrate import migrate, pending
 
 log = structlog.get_logger()
@@ -56,6 +56,9 @@ STOP_WITHIN = 20.0
 
 SWEEP_EVERY = 30
 """Seconds between two looks for waiting work that no lane knows of."""
+
+
+PACES_KEPT = timedelta(hours=1)
 
 
 def utc_now() -> datetime:
@@ -212,9 +215,11 @@ class Firstline:
             scheduler.shutdown()
 
     def sweep(self) -> None:
-        """Give lanes back to waiting work that has none."""
+        """Give lanes back to waiting work that has none, and forget paces that are long past."""
         with database.transaction():
             found = lanes.wake_forgotten(limit=1000)
+        with database.transaction():
+            paces.forget(self.world.clock() - PACES_KEPT)
         if found:
             log.warning("lanes.forgotten", number=found)
 

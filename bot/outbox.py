@@ -18,8 +18,9 @@ from bot.errors import CannotTell, TryLater, Uncertain, Undeliverable
 from bot.lanes import Lease, asked_to_wait, backoff, describe
 from bot.measure import step
 from bot.model import Address, Incident, Notice, Sent
-from bot.ports import Sender
-from storage import conversations, incidents, notifications
+from bot.pacing import turn
+from bot.ports import Paced, Sender
+from storage import conversations, incidents, notifications, paces
 
 log = structlog.get_logger()
 
@@ -102,10 +103,12 @@ class Outbox:
     def _send(self, lease: Lease, sender: Sender) -> None:
         row, to, notice = _read(lease)
         with lease.fenced() as now:
-            begun = notifications.mark_sending(row, now + timedelta(seconds=sender.deadline + 2 * MARGIN))
+            waits = isinstance(sender, Paced) and not _may_go(row, sender.paces(to), now)
+            settles_at = now + timedelta(seconds=sender.deadline + 2 * MARGIN)
+            begun = not waits and notifications.mark_sending(row, settles_at)
         if not begun:
             with lease.finishing():
-                log.info("notification.cancelled", **_names(row))
+                log.info("notification.paced" if waits else "notification.cancelled", **_names(row))
             return
         try:
             with step("send"):
@@ -195,6 +198,18 @@ class Outbox:
             later = None if attempts >= self._attempts else now + backoff(attempts)
             notifications.mark_uncertain(row, later, describe(exc), attempts=1)
         log.warning("notification.not_found_out", reason=describe(exc), **_names(row))
+
+
+def _may_go(row: dict[str, Any], pauses: Mapping[str, float], now: datetime) -> bool:
+    """Whether a text may go now, by the pace of its platform; else it is due when it may."""
+    if not pauses:
+        return True
+    mine = turn(pauses, paces.hold(pauses), row["booked"], row["due_at"], now)
+    if mine.times:
+        paces.move(mine.times)
+    if mine.goes_at is not None:
+        notifications.book(row, mine.goes_at, mine.booked)
+    return mine.goes_at is None
 
 
 def _read(lease: Lease) -> tuple[dict[str, Any], Address, Notice]:

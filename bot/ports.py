@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bot.model import (
     Accepted,
@@ -49,6 +49,15 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Let go of connections. Nothing is sent afterwards."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """What a sender has besides, whose platform takes only so many texts a second."""
+
+    def paces(self, to: Address) -> Mapping[str, float]:
+        """Return how many seconds must lie between two sends, for each name that this one counts for: a bot, a chat. A
+        name begins with the channel's. Asks nobody."""
 
 
 class Routes(Protocol):

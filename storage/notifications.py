@@ -28,12 +28,17 @@ after the incident was opened again."""
 def mark_sending(row: Row, settles_at: datetime) -> bool:
     """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown. False: it is no longer
     pending, for whoever resolves an incident cancels its reminders without waiting for their lane."""
-    changes = {"status": "sending", "due_at": settles_at, "attempts": row["attempts"] + 1, "error": None}
+    changes = {"status": "sending", "due_at": settles_at, "attempts": row["attempts"] + 1, "error": None, "booked": []}
     if not update(Notification, row["id"], changes, f"AND status = 'pending' AND {STILL_MEANT}"):
         update(Notification, row["id"], {"status": "cancelled", "due_at": None}, "AND status = 'pending'")
         return False
     row.update(changes)
     return True
+
+
+def book(row: Row, due_at: datetime, booked: Sequence[str]) -> None:
+    """It comes too early, and has not been tried: it goes at `due_at`, a time that it has for these names."""
+    _change(row, due_at=due_at, booked=list(booked))
 
 
 def mark_sent(row: Row, status: str, provider_id: str, at: datetime) -> None:
