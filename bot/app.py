@@ -38,6 +38,7 @@ from bot.pipeline import Pipeline
 from bot.policy import Policy
 from bot.ports import Channel, Classifier, Clock, Core, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
+from bot.reach import Reach
 from bot.settings import Settings
 from bot.state import State
 from bot.tickets import Tickets
@@ -170,7 +171,8 @@ class Firstline:
     @contextmanager
     def listening(self, web: Routes) -> Iterator[None]:
         """While entered, the channels take messages in; what they need of the web application they ask of `web`."""
-        core = Core(self.intake, self.commands, self.views, State(self.settings.seal), self.world.clock)
+        clock = self.world.clock
+        core = Core(self.intake, self.commands, self.views, State(self.settings.seal), clock, Reach(clock))
         with ExitStack() as entered:
             for channel in self.world.channels:
                 entered.enter_context(channel.listening(core, web))

@@ -53,6 +53,19 @@ class NoticeKind(StrEnum):
     ENTRY = "entry"  # a line of its timeline, under the card
 
 
+TO_CUSTOMERS = frozenset(
+    {
+        NoticeKind.ACKNOWLEDGEMENT,
+        NoticeKind.ADDED,
+        NoticeKind.REMINDER,
+        NoticeKind.RESOLVED,
+        NoticeKind.REOPENED,
+        NoticeKind.REPLY,
+    }
+)
+"""What we write to a customer about an incident of theirs."""
+
+
 class MessageKind(StrEnum):
     """What a delivery is: a message, a new text for one, the end of one, or a button that was pressed."""
 

@@ -2,25 +2,26 @@
 
 pending → sending → sent | simulated        it arrived, as far as anybody can know
                   → pending                 not now: again later, until the attempts are used up → failed
-                  → failed                  never
+                  → failed                  never; who has blocked us there is told by mail
                   → uncertain               it may have arrived: look (`Sender.find`) before anything is repeated
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from bot import measure
+from bot import measure, reach, wording
 from bot.deadline import DeadlinePassed, within
-from bot.errors import CannotTell, TryLater, Uncertain, Undeliverable
+from bot.errors import Blocked, CannotTell, TryLater, Uncertain, Undeliverable
 from bot.lanes import Lease, asked_to_wait, backoff, describe
 from bot.measure import step
-from bot.model import Address, Incident, Notice, Sent
+from bot.model import TO_CUSTOMERS, Address, Incident, Notice, Sent
 from bot.pacing import turn
 from bot.ports import Paced, Sender
-from storage import conversations, incidents, notifications, paces
+from storage import conversations, database, incidents, notifications, paces
 
 log = structlog.get_logger()
 
@@ -39,9 +40,10 @@ def owe(owed: Iterable[tuple[Address, Notice]], now: datetime) -> list[str]:
 
 
 def tell(incident: Incident, write: Callable[[Address], Notice], now: datetime, said: bool = False) -> list[str]:
-    """Owe a text to every address of an incident's customer, and put it on the timeline (unless it was `said` there
-    already); inside the caller's transaction. `write` words it for an address. Return the lanes to wake."""
-    owed = [(to, write(to)) for to in incident.addresses]
+    """Owe a text to every address of an incident's customer at which we are not blocked (see `reach`), and put it on
+    the timeline (unless it was `said` there already); inside the caller's transaction. `write` words it for an address.
+    Return the lanes to wake."""
+    owed = [(to, write(to)) for to in reach.places(incident, reach.lost(incident.addresses), now)]
     if not said:
         shown = owed[0][1] if owed else write(Address("web", incident.id))
         incidents.say([on_timeline(incident, shown, now)])
@@ -115,6 +117,8 @@ class Outbox:
                 sent = within(sender.deadline + MARGIN, lambda: sender.send(to, notice))
         except TryLater as exc:
             self._later(lease, exc)
+        except Blocked as exc:
+            self._blocked(lease, str(exc), now)
         except Undeliverable as exc:
             self._give_up(lease, str(exc))
         except Exception as exc:  # Uncertain, DeadlinePassed, or a mistake of ours, anywhere between before and after
@@ -151,6 +155,17 @@ class Outbox:
             notifications.mark_failed(row, reason)
         count(row, "failed")
         log.error("notification.failed", reason=reason, **_names(row))
+
+    def _blocked(self, lease: Lease, reason: str, now: datetime) -> None:
+        """Mark the address, and tell the customer by mail. In a transaction of its own, before the end of the piece:
+        whoever has this lane must wait for no other. Should we die in between, all of it is done once more, and changes
+        nothing."""
+        row, to, notice = _read(lease)
+        with database.transaction():
+            reach.lose(to, reason, now, row["incident"])
+            if notice.kind in TO_CUSTOMERS:
+                _tell_by_mail(row["incident"], to, notice, now)
+        self._give_up(lease, reason)
 
     def _uncertain(self, lease: Lease, exc: Exception) -> None:
         row = lease.row
@@ -198,6 +213,21 @@ class Outbox:
             later = None if attempts >= self._attempts else now + backoff(attempts)
             notifications.mark_uncertain(row, later, describe(exc), attempts=1)
         log.warning("notification.not_found_out", reason=describe(exc), **_names(row))
+
+
+def _tell_by_mail(incident_id: str, blocked: Address, notice: Notice, now: datetime) -> None:
+    """Owe a text that cannot be told at one address to a mail address that has not been told it; unless another has
+    been, or is going to be. The look-out finds the lane."""
+    row = incidents.get(incident_id)
+    assert row is not None
+    incident, text = Incident.of(row), notice.key.rpartition(".")[0]
+    found = {wording.key_at(text, to): to for to in reach.mails(incident, blocked)}
+    told = notifications.statuses(list(found))
+    new = [key for key in found if key not in told]
+    if new and not any(status not in ("failed", "cancelled") for status in told.values()):
+        to = found[new[0]]
+        owe([(to, replace(notice, key=new[0]))], now)
+        incidents.record(incident.id, now, blocked.channel, "told_instead", before=str(blocked), after=str(to))
 
 
 def _may_go(row: dict[str, Any], pauses: Mapping[str, float], now: datetime) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from peewee import IntegrityError
 
-from bot import measure, outbox, routing, wording
+from bot import measure, outbox, reach, routing, wording
 from bot.answers import Answers
 from bot.classify import NOBODY
 from bot.customers import identify
@@ -175,6 +175,7 @@ class Pipeline:
         }
         while not incidents.open(values):
             values["ticket_id"] = local_number()
+        reach.heard(message, now)
         incidents.say([on_timeline(incident_id, message, values["identity"], now)])
         incidents.record(incident_id, now, message.channel, "opened", after=values["ticket_id"])
         routing.lead(values["conversation"], message, ("web", incident_id))

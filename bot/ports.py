@@ -161,6 +161,16 @@ class State(Protocol):
         """Keep a value encrypted. Raises ConfigurationError if DATA_KEY is not set."""
 
 
+class Reach(Protocol):
+    """Where customers can be reached, as far as a platform tells a channel beside its messages."""
+
+    def lost(self, address: Address, why: str) -> None:
+        """Say that nothing arrives at this address any more. `why` is a few words for the audit trail."""
+
+    def regained(self, address: Address) -> None:
+        """Say that texts arrive at this address again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """What a channel may ask of the core."""
@@ -170,6 +180,7 @@ class Core:
     views: Views
     state: State
     clock: Clock
+    reach: Reach
 
 
 class Channel(Sender, Protocol):

@@ -12,7 +12,7 @@ from bot.commands import known_customer, refuse
 from bot.errors import Conflict, NotFound
 from bot.model import Caller, MessageKind, NoticeKind, Role, tidy
 from bot.ports import Clock
-from storage import customers, database, follow_ups, incidents, notifications, privacy
+from storage import customers, database, follow_ups, incidents, notifications, privacy, reach
 from storage.database import Row
 from storage.privacy import FORGOTTEN
 from storage.tables import utc_text
@@ -76,6 +76,7 @@ class Privacy:
             held = _hold(known["id"])
             person, now = _Person.read(known), self.clock()
             _check(person, held, now)
+            reach.drop(person.addresses)
             done = _Erasure(person, caller, now, privacy.alias()).run()
         log.info("customer.forgotten", customer=done.customer_id, incidents=done.incidents)
         if privacy.scrub():

@@ -25,8 +25,13 @@ Unit = Literal["minute", "hour", "day"]
 def key(incident: Incident, what: str, to: Address) -> str:
     """Return the key of a notice: the same however often it is written, and another for every address. The address
     itself is not in it."""
+    return key_at(f"{incident.id}.{what}", to)
+
+
+def key_at(text: str, to: Address) -> str:
+    """Return the key of a text (its key at another address, without the part behind the last dot) at this address."""
     digest = hashlib.sha256(to.key.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{incident.id}.{what}.{to.channel}-{digest[:8]}"
+    return f"{text}.{to.channel}-{digest[:8]}"
 
 
 # --- to customers

@@ -39,6 +39,12 @@ def identities(customer_id: str) -> list[Row]:
     return rows(Identity.select().where(Identity.customer == customer_id).order_by(Identity.id))
 
 
+def mails(customer_id: str) -> list[str]:
+    """List the mail addresses that a customer has proven, the latest first."""
+    found = identities(customer_id)[::-1]
+    return [row["external_id"] for row in found if row["channel"] == "email" and "@" in row["external_id"]]
+
+
 def named(external_id: str) -> list[Row]:
     """Find the identities that go by this name, on whichever channel."""
     return rows(Identity.select().where(Identity.external_id == external_id).order_by(Identity.id))

@@ -79,6 +79,14 @@ def of_incident(incident_id: str) -> list[Row]:
     return rows(found)
 
 
+def statuses(keys: Sequence[str]) -> dict[str, str]:
+    """Return how the notifications stand that have these keys, by key."""
+    found: Any = Notification.select(Notification.dedupe, Notification.status).where(
+        Notification.dedupe.in_(list(keys))
+    )
+    return dict(found.tuples())
+
+
 def acknowledged(incident_ids: Sequence[str]) -> list[Row]:
     """Return where the acknowledgements of these incidents went: rows of incident, channel, recipient."""
     found = Notification.select(Notification.incident, Notification.channel, Notification.recipient).where(

@@ -8,7 +8,6 @@ from typing import Any
 from peewee import (
     AutoField,
     BooleanField,
-    CompositeKey,
     DoubleField,
     Field,
     ForeignKeyField,
@@ -258,7 +257,7 @@ class Pace(Table):
         table_name = "paces"
 
 
-class Unreachable(Table):
+class Unreachable(Counted):
     """An address at which we are blocked."""
 
     channel = TextField()
@@ -268,7 +267,7 @@ class Unreachable(Table):
 
     class Meta:
         table_name = "unreachable"
-        primary_key = CompositeKey("channel", "key")
+        indexes = ((("channel", "key"), True),)
 
 
 class Code(Counted):

@@ -34,6 +34,7 @@ from bot import telemetry
 from bot.errors import ConfigurationError
 from bot.model import Address, Caller, Category, InboundMessage, MessageKind, Role
 from bot.ports import Core
+from bot.reach import Reach
 from bot.state import State
 from storage import dialect
 from storage.tables import InboxMessage
@@ -172,7 +173,7 @@ def settings(api: SlackApi, **more: Any) -> SlackSettings:
 
 def core_of(house: House) -> Core:
     firstline = house.firstline
-    return Core(firstline.intake, firstline.commands, firstline.views, State(), house.clock)
+    return Core(firstline.intake, firstline.commands, firstline.views, State(), house.clock, Reach(house.clock))
 
 
 class Door:

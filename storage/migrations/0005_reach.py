@@ -14,12 +14,13 @@ CREATE TABLE paces (
 );
 
 CREATE TABLE unreachable (
+    {id},
     channel TEXT NOT NULL,
     key TEXT NOT NULL,
     since TIMESTAMPTZ NOT NULL,
-    reason TEXT NOT NULL,
-    PRIMARY KEY (channel, key)
+    reason TEXT NOT NULL
 );
+CREATE UNIQUE INDEX unreachable_channel_key ON unreachable (channel, key);
 
 CREATE TABLE codes (
     {id},
