@@ -44,7 +44,7 @@ from bot.state import State
 from bot.tickets import Tickets
 from bot.tokens import Tokens
 from bot.views import Views
-from storage import database, lanes, paces, state
+from storage import codes, database, lanes, paces, state
 from storage.migrate import migrate, pending
 
 log = structlog.get_logger()
@@ -60,6 +60,7 @@ SWEEP_EVERY = 30
 
 
 PACES_KEPT = timedelta(hours=1)
+CODES_KEPT = timedelta(days=1)
 
 
 def utc_now() -> datetime:
@@ -217,11 +218,12 @@ class Firstline:
             scheduler.shutdown()
 
     def sweep(self) -> None:
-        """Give lanes back to waiting work that has none, and forget paces that are long past."""
+        """Give lanes back to waiting work that has none, and forget paces and codes that are long past."""
         with database.transaction():
             found = lanes.wake_forgotten(limit=1000)
         with database.transaction():
             paces.forget(self.world.clock() - PACES_KEPT)
+            codes.forget(self.world.clock() - CODES_KEPT)
         if found:
             log.warning("lanes.forgotten", number=found)
 

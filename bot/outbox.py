@@ -18,7 +18,7 @@ from bot.deadline import DeadlinePassed, within
 from bot.errors import Blocked, CannotTell, TryLater, Uncertain, Undeliverable
 from bot.lanes import Lease, asked_to_wait, backoff, describe
 from bot.measure import step
-from bot.model import TO_CUSTOMERS, Address, Incident, Notice, Sent
+from bot.model import TO_CUSTOMERS, Address, Incident, Notice, NoticeKind, Sent
 from bot.pacing import turn
 from bot.ports import Paced, Sender
 from storage import conversations, database, incidents, notifications, paces
@@ -30,6 +30,10 @@ MARGIN = 1.0
 
 LOOK_AFTER = timedelta(seconds=5)
 """How long after an unknown outcome to look: a platform may need a moment to show what it has taken."""
+
+
+CODE_HOLDS = timedelta(minutes=15)
+"""How long a code is good that proves a mail address."""
 
 
 def owe(owed: Iterable[tuple[Address, Notice]], now: datetime) -> list[str]:
@@ -71,7 +75,7 @@ def on_timeline(incident: Incident, notice: Notice, now: datetime) -> dict[str, 
 
 def _row(to: Address, notice: Notice, now: datetime) -> dict[str, Any]:
     return {
-        "incident": notice.incident_id,
+        "incident": notice.incident_id or None,
         "channel": to.channel,
         "recipient": to.key,
         "kind": notice.kind,
@@ -105,9 +109,12 @@ class Outbox:
     def _send(self, lease: Lease, sender: Sender) -> None:
         row, to, notice = _read(lease)
         with lease.fenced() as now:
-            waits = isinstance(sender, Paced) and not _may_go(row, sender.paces(to), now)
+            stale = _is_stale(row, now)
+            if stale:
+                notifications.cancel(row)
+            waits = not stale and isinstance(sender, Paced) and not _may_go(row, sender.paces(to), now)
             settles_at = now + timedelta(seconds=sender.deadline + 2 * MARGIN)
-            begun = not waits and notifications.mark_sending(row, settles_at)
+            begun = not stale and not waits and notifications.mark_sending(row, settles_at)
         if not begun:
             with lease.finishing():
                 log.info("notification.paced" if waits else "notification.cancelled", **_names(row))
@@ -228,6 +235,11 @@ def _tell_by_mail(incident_id: str, blocked: Address, notice: Notice, now: datet
         to = found[new[0]]
         owe([(to, replace(notice, key=new[0]))], now)
         incidents.record(incident.id, now, blocked.channel, "told_instead", before=str(blocked), after=str(to))
+
+
+def _is_stale(row: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a text is worth nothing any more."""
+    return bool(row["kind"] == NoticeKind.CODE and now - row["created_at"] >= CODE_HOLDS)
 
 
 def _may_go(row: dict[str, Any], pauses: Mapping[str, float], now: datetime) -> bool:

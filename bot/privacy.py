@@ -12,7 +12,7 @@ from bot.commands import known_customer, refuse
 from bot.errors import Conflict, NotFound
 from bot.model import Caller, MessageKind, NoticeKind, Role, tidy
 from bot.ports import Clock
-from storage import customers, database, follow_ups, incidents, notifications, privacy, reach
+from storage import codes, customers, database, follow_ups, incidents, notifications, privacy, reach
 from storage.database import Row
 from storage.privacy import FORGOTTEN
 from storage.tables import utc_text
@@ -300,6 +300,8 @@ class _Erasure:
         for identity_id in person.identity_ids:
             privacy.erase_identity(identity_id)
         privacy.mark_forgotten(person.customer["id"], now)
+        for row in privacy.code_mails(codes.drop(list(person.identity_ids))):
+            privacy.erase_notification(row, to_agents=False)
         customers.record(person.customer["id"], now, self.caller.name, "forgotten")
         return Forgotten(
             customer_id=person.customer["id"],

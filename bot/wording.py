@@ -104,6 +104,24 @@ def reply(incident: Incident, to: Address, message_id: str, text: str) -> Notice
     return replace(written, lead=text, facts=_facts(incident, language)[:1])
 
 
+def code(name: str, to: Address, digits: str, holds: timedelta, language: str) -> Notice:
+    """Carry a code to a mail address, whose owner may not be who asked for it. `name` is the text's own."""
+    language = _known(language)
+    return Notice(
+        key=key_at(f"{name}.code", to),
+        kind=NoticeKind.CODE,
+        incident_id="",
+        ticket_id="",
+        subject=_say(language, "code.subject"),
+        greeting=_say(language, "code.greeting"),
+        lead=_say(language, "code.lead", code=digits, length=length(holds, language)),
+        facts=(),
+        quote="",
+        closing=_say(language, "code.closing"),
+        language=language,
+    )
+
+
 # --- to agents
 
 
@@ -157,6 +175,12 @@ def said(name: str, language: str = ENGLISH, **values: str) -> str:
     """Return a short answer, of the section `[answer]`. Only "linked_new" needs values: `ticket` and `old`, the numbers
     of the new ticket and of the one before. Raises KeyError if there is no such answer, or a value is missing."""
     return _say(language, f"answer.{name}", **values)
+
+
+def own(name: str, language: str = ENGLISH, **values: str) -> str:
+    """Return the answer to a customer's command, of the section `[own]`. Raises KeyError if there is no such answer, or
+    a value is missing."""
+    return _say(language, f"own.{name}", **values)
 
 
 def action_label(name: str, language: str) -> str:
@@ -294,6 +318,11 @@ def _catalogue(language: str) -> Mapping[str, str]:
 
 
 # --- lengths of time
+
+
+def length(time: timedelta, language: str) -> str:
+    """Say how long, in a language or else in English."""
+    return _length(time, _known(language))
 
 
 def _length(time: timedelta, language: str) -> str:

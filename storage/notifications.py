@@ -17,6 +17,8 @@ def owe(owed: Sequence[Mapping[str, Any]]) -> None:
     lanes.wake({row["lane"]: row["due_at"] for row in owed})
 
 
+GONE = "(a code)"
+
 STILL_MEANT = (
     "(kind <> 'reminder' OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = incident_id AND status = 'open' "
     "AND last_opened_at <= notifications.created_at))"
@@ -34,6 +36,11 @@ def mark_sending(row: Row, settles_at: datetime) -> bool:
         return False
     row.update(changes)
     return True
+
+
+def cancel(row: Row) -> None:
+    """It is not meant any more, and is not sent."""
+    _change(row, status="cancelled", due_at=None)
 
 
 def book(row: Row, due_at: datetime, booked: Sequence[str]) -> None:
@@ -61,7 +68,10 @@ def mark_failed(row: Row, error: str) -> None:
 
 
 def _change(row: Row, **changes: Any) -> None:
-    """Change a notification whose lane is ours, in the database and in the row that we read of it."""
+    """Change a notification whose lane is ours, in the database and in the row that we read of it. Of a code nothing is
+    kept once nobody is to send it any more."""
+    if row["kind"] == "code" and changes.get("due_at", row["due_at"]) is None:
+        changes |= {"message": GONE, "notice": {**row["notice"], "lead": GONE}}
     update(Notification, row["id"], changes)
     row.update(changes)
 

@@ -274,7 +274,6 @@ class Code(Counted):
     """A code that was sent to a mail address, to see whether it is its asker's; never the code itself."""
 
     identity = ForeignKeyField(Identity, index=True)
-    customer = ForeignKeyField(Customer, index=True)
     email = TextField()
     salt = TextField()
     digest = TextField()

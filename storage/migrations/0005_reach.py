@@ -25,7 +25,6 @@ CREATE UNIQUE INDEX unreachable_channel_key ON unreachable (channel, key);
 CREATE TABLE codes (
     {id},
     identity_id BIGINT NOT NULL REFERENCES identities (id),
-    customer_id TEXT NOT NULL REFERENCES customers (id),
     email TEXT NOT NULL,
     salt TEXT NOT NULL,
     digest TEXT NOT NULL,
@@ -34,8 +33,7 @@ CREATE TABLE codes (
     used_at TIMESTAMPTZ
 );
 CREATE INDEX codes_identity_id ON codes (identity_id, id);
-CREATE INDEX codes_customer_id ON codes (customer_id, created_at);
-CREATE INDEX codes_email ON codes (email, created_at);
+CREATE INDEX codes_email ON codes (LOWER(email), created_at);
 
 ALTER TABLE identities ADD COLUMN email TEXT;
 ALTER TABLE notifications ADD COLUMN booked TEXT NOT NULL DEFAULT '[]'
