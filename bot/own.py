@@ -226,7 +226,7 @@ def _check(do: Do, caller: Caller, here: Address, digits: str) -> _Checked:
         return _Checked("code_none")
     still_open = [row["id"] for row in all_of(caller) if row["status"] == "open"]
     privacy.hold(still_open, ())
-    customers.hold([identity["customer"]])
+    customers.hold([identity["customer"], *_owners(codes.last_address(identity["id"]))])  # those who may be joined
     row = codes.youngest(identity["id"])
     if row is None or now - row["created_at"] >= CODE_HOLDS or row["wrong"] >= WRONG_CODES:
         return _Checked("code_none")
@@ -244,6 +244,12 @@ def _check(do: Do, caller: Caller, here: Address, digits: str) -> _Checked:
     for incident_id in still_open:
         _add_address(incident_id, Address("email", row["email"]), caller, now)
     return _Checked("email_proven", email=row["email"])
+
+
+def _owners(address: str | None) -> list[str]:
+    """The customer who has proven a mail address, if there is one."""
+    known = None if address is None else customers.identity("email", address)
+    return [] if known is None else [known["customer"]]
 
 
 def _add_address(incident_id: str, address: Address, caller: Caller, now: datetime) -> None:

@@ -39,6 +39,14 @@ def youngest(identity_id: int) -> Row | None:
     return None if known is None else find(Code, "id = ?", [known[0]])
 
 
+def last_address(identity_id: int) -> str | None:
+    """Return where the last code went that somebody asked for."""
+    newest = execute(
+        "SELECT email FROM codes WHERE identity_id = ? ORDER BY id DESC LIMIT 1", (identity_id,)
+    ).fetchone()
+    return None if newest is None else str(newest[0])
+
+
 def miss(row_id: int, wrong: int) -> None:
     """Count a wrong guess."""
     update(Code, row_id, {"wrong": wrong})
