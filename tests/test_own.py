@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import SMTP as smtp
 from typing import Any
 
 import pytest
 
+from adapters.mail.compose import compose
 from bot import own
 from bot.errors import Conflict, FirstlineError, Forbidden, NotFound, NotUnderstood, TryLater
 from bot.language import LANGUAGES
@@ -426,3 +429,15 @@ def test_codes_are_drawn_from_all_there_are(house: House, monkeypatch: pytest.Mo
     monkeypatch.setattr(own.secrets, "randbelow", lowest)
     say(house, "email ana@example.com")
     assert (last_code(house), asked) == ("000007", [10**6])
+
+
+@ON_SQLITE
+def test_the_mail_with_a_code_is_a_whole_mail_without_a_ticket(house: House) -> None:
+    say(house, "email ana@example.com")
+    code = last_code(house)
+    mail = message_from_bytes(compose(house.mails("code")[0], ANA.key, "Firstline <support@shop.example>"), policy=smtp)
+    assert (mail["Subject"], mail["X-Firstline-Ticket"]) == ("Confirm your email address", None)
+    body: Any = mail
+    for part in ("plain", "html"):
+        assert code in body.get_body((part,)).get_content()
+    assert "[" not in mail["Subject"]
