@@ -16,6 +16,7 @@ from peewee import IntegrityError
 from bot import outbox, own, views, wording
 from bot.errors import Conflict, Forbidden, NotFound, NotUnderstood
 from bot.ids import new_id
+from bot.language import ENGLISH
 from bot.life import Life, current
 from bot.masking import mask
 from bot.model import Caller, Category, Classification, Incident, Role, tidy
@@ -57,7 +58,8 @@ class Commands:
         name, rest = _split(tidy(line))
         command = TABLE.get(name.lower())
         if command is None:
-            raise NotUnderstood(f"There is no command {name[:32]!r}.\n{manual(caller)}" if name else manual(caller))
+            unknown = wording.own("no_command", _language(caller), command=repr(name[:32]))
+            raise NotUnderstood(f"{unknown}\n{manual(caller)}" if name else manual(caller))
         if not caller.may(command.role):
             self._refuse(caller, name.lower(), rest)
         return command.run(self, caller, rest, at)
@@ -305,7 +307,7 @@ def _status(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str
 
 def _list(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
     found = do.list(caller, rest)
-    return "\n".join(line_of(incident, caller) for incident in found) or "There are none."
+    return "\n".join(line_of(incident, caller) for incident in found) or wording.own("none", _language(caller))
 
 
 def _help(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
@@ -329,8 +331,16 @@ def line_of(incident: Incident, caller: Caller) -> str:
 
 def manual(caller: Caller) -> str:
     """List the commands that this caller may give."""
-    lines = [(command.usage, command.does) for command in TABLE.values() if caller.may(command.role)]
-    return "\n".join(f"{usage} - {does}" for usage, does in lines)
+    mine = {name: command for name, command in TABLE.items() if caller.may(command.role)}
+    if caller.may(Role.AGENT):
+        return "\n".join(f"{command.usage} - {command.does}" for command in mine.values())
+    language = _language(caller)
+    return "\n".join(f"{command.usage} - {wording.command_does(name, language)}" for name, command in mine.items())
+
+
+def _language(caller: Caller) -> str:
+    """Agents are answered in English, customers in their language."""
+    return ENGLISH if caller.may(Role.AGENT) else own.language_of(caller)
 
 
 TABLE: Mapping[str, Command] = {

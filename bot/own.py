@@ -95,6 +95,14 @@ def standing(caller: Caller, at_most: int) -> str:
     return "\n".join(line(each, language) for each in found[:at_most]) or wording.own("none_open", language)
 
 
+def language_of(caller: Caller) -> str:
+    """The language in which a customer is answered."""
+    if caller.language or caller.customer is None:
+        return caller.language or ENGLISH
+    with database.session():
+        return _language(caller, all_of(caller))
+
+
 def _language(caller: Caller, rows: list[Row]) -> str:
     """The language of the answers: as the channel tells it, else that of the youngest incident."""
     return caller.language or (rows[0]["language"] if rows else ENGLISH)
@@ -172,10 +180,7 @@ def _known(caller: Caller, command: str) -> tuple[Address, str]:
     """Return who the caller is on their channel, and their language."""
     if caller.customer is None or caller.may(Role.REPORTER):
         raise Forbidden(f"{command} is for customers, where they write to us.")
-    if caller.language:
-        return caller.customer, caller.language
-    with database.session():
-        return caller.customer, _language(caller, all_of(caller))
+    return caller.customer, language_of(caller)
 
 
 def _digits(rest: str) -> str:

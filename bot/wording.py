@@ -183,6 +183,11 @@ def own(name: str, language: str = ENGLISH, **values: str) -> str:
     return _say(language, f"own.{name}", **values)
 
 
+def command_does(name: str, language: str) -> str:
+    """Say what a customer's command does. Raises KeyError for any other."""
+    return _say(language, f"help.{name}")
+
+
 def action_label(name: str, language: str) -> str:
     """Return what stands on a button: a sentence for "solved" and "not_solved", the digit for "rate-1" to "rate-5".
     Raises KeyError for any other."""

@@ -441,3 +441,13 @@ def test_the_mail_with_a_code_is_a_whole_mail_without_a_ticket(house: House) -> 
     for part in ("plain", "html"):
         assert code in body.get_body((part,)).get_content()
     assert "[" not in mail["Subject"]
+
+
+@pytest.mark.parametrize(("language", "told"), [("de", "diese Liste"), ("", "this list"), ("fr", "cette liste")])
+def test_help_and_what_is_no_command_are_told_in_the_customers_language(house: House, language: str, told: str) -> None:
+    caller = Caller("u-7", Role.CUSTOMER, Address("chat", "u-7"), language)
+    assert say(house, "help", caller).endswith(f"help - {told}")
+    assert answer(house, "hello", caller).endswith(f"help - {told}")
+    assert [line.split()[0] for line in say(house, "help", caller).splitlines()] == [
+        "status", "list", "close", "email", "code", "help",
+    ]  # fmt: skip
