@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -38,12 +38,13 @@ from bot.pipeline import Pipeline
 from bot.policy import Policy
 from bot.ports import Channel, Classifier, Clock, Core, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
+from bot.reach import Reach
 from bot.settings import Settings
 from bot.state import State
 from bot.tickets import Tickets
 from bot.tokens import Tokens
 from bot.views import Views
-from storage import database, lanes, state
+from storage import codes, database, lanes, paces, state
 from storage.migrate import migrate, pending
 
 log = structlog.get_logger()
@@ -56,6 +57,10 @@ STOP_WITHIN = 20.0
 
 SWEEP_EVERY = 30
 """Seconds between two looks for waiting work that no lane knows of."""
+
+
+PACES_KEPT = timedelta(hours=1)
+CODES_KEPT = timedelta(days=1)
 
 
 def utc_now() -> datetime:
@@ -177,7 +182,8 @@ class Firstline:
     @contextmanager
     def listening(self, web: Routes) -> Iterator[None]:
         """While entered, the channels take messages in; what they need of the web application they ask of `web`."""
-        core = Core(self.intake, self.commands, self.views, State(self.settings.seal), self.world.clock)
+        clock = self.world.clock
+        core = Core(self.intake, self.commands, self.views, State(self.settings.seal), clock, Reach(clock))
         with ExitStack() as entered:
             for channel in self.world.channels:
                 entered.enter_context(channel.listening(core, web))
@@ -222,9 +228,12 @@ class Firstline:
             scheduler.shutdown()
 
     def sweep(self) -> None:
-        """Give lanes back to waiting work that has none."""
+        """Give lanes back to waiting work that has none, and forget paces and codes that are long past."""
         with database.transaction():
             found = lanes.wake_forgotten(limit=1000)
+        with database.transaction():
+            paces.forget(self.world.clock() - PACES_KEPT)
+            codes.forget(self.world.clock() - CODES_KEPT)
         if found:
             log.warning("lanes.forgotten", number=found)
 

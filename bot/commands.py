@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 import structlog
 from peewee import IntegrityError
 
-from bot import outbox, views, wording
+from bot import outbox, own, views, wording
 from bot.board import Line, What
 from bot.errors import Conflict, Forbidden, NotFound, NotUnderstood
 from bot.ids import new_id
+from bot.language import ENGLISH
 from bot.life import Life, current
 from bot.masking import mask
 from bot.model import Caller, Category, Classification, Incident, IncidentDetails, Role, tidy
@@ -59,7 +60,8 @@ class Commands:
         name, rest = _split(tidy(line))
         command = TABLE.get(name.lower())
         if command is None:
-            raise NotUnderstood(f"There is no command {name[:32]!r}.\n{manual(caller)}" if name else manual(caller))
+            unknown = wording.own("no_command", _language(caller), command=repr(name[:32]))
+            raise NotUnderstood(f"{unknown}\n{manual(caller)}" if name else manual(caller))
         if not caller.may(command.role):
             self._refuse(caller, name.lower(), rest)
         return command.run(self, caller, rest, at)
@@ -168,13 +170,13 @@ class Commands:
         with database.session():
             if caller.may(Role.AGENT):
                 return Incident.of(views.known(name))
-            return _own(caller, name)
+            return own.one(caller, name)
 
     def list(self, caller: Caller, which: str = "") -> "list[Incident]":
         """List open incidents: all, `mine`, or of one category; for a customer their own. The youngest first."""
         with database.session():
             if not caller.may(Role.AGENT):
-                return [Incident.of(row) for row in _all_own(caller)][:LISTED]
+                return [Incident.of(row) for row in own.all_of(caller)][:LISTED]
             which = tidy(which).lower()
             if which not in ("", "open", "mine", *Category):
                 raise NotUnderstood("list what? list [open|mine|category]; the categories are " + ", ".join(Category))
@@ -286,24 +288,6 @@ def known_customer(name: str) -> str:
     return str(found.pop())
 
 
-def _own(caller: Caller, name: str) -> Incident:
-    """Find a customer's own incident; what belongs to others is answered as what does not exist."""
-    written = tidy(name).lower().removeprefix("tkt-")
-    found = [row for row in _all_own(caller) if row["ticket_id"].lower() == f"tkt-{written}"]
-    if len(found) != 1:
-        raise NotFound(f"No ticket of yours goes by {name[:64]!r}.")
-    return Incident.of(found[0])
-
-
-def _all_own(caller: Caller) -> "list[database.Row]":
-    if caller.customer is None:
-        return []
-    identity = customers.identity(caller.customer.channel, caller.customer.key)
-    if identity is None:
-        return []
-    return incidents.of_identities([row["id"] for row in customers.identities(identity["customer"])])
-
-
 def _split(line: str) -> tuple[str, str]:
     name, rest = [*line.lstrip("/").split(maxsplit=1), "", ""][:2]
     return name, rest.strip()
@@ -346,6 +330,8 @@ def _category(do: Commands, caller: Caller, rest: str, at: datetime | None) -> s
 
 
 def _status(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    if not rest and caller.customer is not None and not caller.may(Role.AGENT):
+        return own.standing(caller, LISTED)
     return line_of(do.status(_needed(_split(rest)[0], "status"), caller), caller)
 
 
@@ -355,7 +341,7 @@ def _show(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
 
 def _list(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
     found = do.list(caller, rest)
-    return "\n".join(line_of(incident, caller) for incident in found) or "There are none."
+    return "\n".join(line_of(incident, caller) for incident in found) or wording.own("none", _language(caller))
 
 
 def _help(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
@@ -370,17 +356,25 @@ def _needed(ticket: str, command: str) -> str:
 
 def line_of(incident: Incident, caller: Caller) -> str:
     """Say in one line how an incident stands; what agents decide among themselves is for agents."""
+    if not caller.may(Role.AGENT):
+        return own.line(incident, caller.language or incident.language)
     resolved = "" if incident.resolved_at is None else f" since {incident.resolved_at:%Y-%m-%d %H:%M} UTC"
     line = f"{incident.ticket_id}  {incident.status}{resolved}, opened {incident.created_at:%Y-%m-%d %H:%M} UTC"
-    if not caller.may(Role.AGENT):
-        return line
     return f"{line}, {incident.category}, {incident.priority}, assigned to {incident.assignee or 'nobody'}"
 
 
 def manual(caller: Caller) -> str:
     """List the commands that this caller may give."""
-    lines = [(command.usage, command.does) for command in TABLE.values() if caller.may(command.role)]
-    return "\n".join(f"{usage} - {does}" for usage, does in lines)
+    mine = {name: command for name, command in TABLE.items() if caller.may(command.role)}
+    if caller.may(Role.AGENT):
+        return "\n".join(f"{command.usage} - {command.does}" for command in mine.values())
+    language = _language(caller)
+    return "\n".join(f"{command.usage} - {wording.command_does(name, language)}" for name, command in mine.items())
+
+
+def _language(caller: Caller) -> str:
+    """Agents are answered in English, customers in their language."""
+    return ENGLISH if caller.may(Role.AGENT) else own.language_of(caller)
 
 
 TABLE: Mapping[str, Command] = {
@@ -391,7 +385,10 @@ TABLE: Mapping[str, Command] = {
     "note": Command("note TKT-x text", "write a note that stays inside", Role.AGENT, _write_note),
     "category": Command("category TKT-x name", "say what it is about, or confirm it", Role.AGENT, _category),
     "show": Command("show TKT-x", "look at one, with what was said and done", Role.AGENT, _show),
-    "status": Command("status TKT-x", "look at one", Role.CUSTOMER, _status),
+    "status": Command("status [TKT-x]", "look at one; a customer: at all that are open", Role.CUSTOMER, _status),
     "list": Command("list [open|mine|category]", "list what is open", Role.CUSTOMER, _list),
+    "close": Command("close [TKT-x]", "say that your own ticket is solved", Role.CUSTOMER, own.close),
+    "email": Command("email ADDRESS", "have our texts by mail, too; a code is sent there", Role.CUSTOMER, own.email),
+    "code": Command("code 123456", "give that code back: then the address is yours", Role.CUSTOMER, own.code),
     "help": Command("help", "this list", Role.CUSTOMER, _help),
 }

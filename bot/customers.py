@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from bot.errors import Rerouted
 from bot.ids import new_id
 from bot.model import Address, InboundMessage
 from storage import customers
@@ -17,17 +18,33 @@ def identify(message: InboundMessage, now: datetime) -> int:
     An address that the channel vouches for is an identity too: whoever has proven it before, on whichever channel, is
     the same customer. A claimed address says nothing.
     """
-    identity, owner = _known_or_new(message.identity, now, message.proven)
+    identity, _ = known_or_new(message.identity, now, message.proven)
     for address in message.proven:
         if address != message.identity:
-            _, other = _known_or_new(address, now, (), owner)
-            if other != owner:
-                customers.merge(other, owner)
-                customers.record(owner, now, PROOF, "merged", other)
+            prove(identity, address, now)
     return identity
 
 
-def _known_or_new(who: Address, now: datetime, proven: Iterable[Address], owner: str | None = None) -> tuple[int, str]:
+def prove(identity_id: int, address: Address, now: datetime) -> str:
+    """Make an address the customer's who has this identity, and return who that is. Inside a transaction. Whoever has
+    proven the address before is the same customer. Raises Rerouted if all of that changes again and again meanwhile."""
+    for _ in range(5):
+        owner = customers.owner(identity_id)
+        assert owner is not None
+        _, other = known_or_new(address, now, (), owner)
+        if other == owner:
+            return owner
+        customers.hold((owner, other))
+        if (customers.owner(identity_id), _owner_of([address])) == (owner, other):
+            customers.merge(other, owner)
+            customers.record(owner, now, PROOF, "merged", other)
+            return owner
+    raise Rerouted("two customers are being joined with others at this very moment")
+
+
+def known_or_new(
+    who: Address, now: datetime, proven: Iterable[Address] = (), owner: str | None = None
+) -> tuple[int, str]:
     """Return identity and customer; a new identity belongs to `owner`, else to who has proven one of `proven`, else to
     a new customer."""
     known = customers.identity(who.channel, who.key)

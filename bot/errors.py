@@ -4,6 +4,7 @@ FirstlineError
 ├── DeliveryFailed        a text did not reach its address
 │   ├── TryLater          it may, if sent again (carries retry_after)
 │   ├── Undeliverable     it never will
+│   │   └── Blocked       the person has blocked us at this address
 │   ├── Uncertain         it may have arrived; ask `Sender.find`
 │   └── CannotTell        nobody can say whether it arrived
 ├── ClassificationFailed  the model gave no usable answer
@@ -38,6 +39,11 @@ class TryLater(DeliveryFailed):
 
 class Undeliverable(DeliveryFailed):
     """Raised when the other side will never take it: no such address, blocked, refused for good."""
+
+
+class Blocked(Undeliverable):
+    """Raised when the person has blocked us at this address, or has left: nothing will arrive there until they write
+    again. They are told by mail, where they have one."""
 
 
 class Uncertain(DeliveryFailed):

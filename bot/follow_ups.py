@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from bot import measure, outbox, wording
+from bot import measure, outbox, reach, wording
 from bot.life import Life
 from bot.model import Address, Incident, Notice
 from bot.ports import Clock, Dispatcher
@@ -62,8 +62,9 @@ class FollowUps:
         told: list[tuple[Address, Notice]] = []
         agents: list[tuple[Address, Notice]] = []
         said = []
+        marked = reach.lost(to for _, incident in due for to in incident.addresses)
         for one, incident in due:
-            shown, *owed = self._reminders(one, incident, now)
+            shown, *owed = self._reminders(one, incident, marked, now)
             told += owed
             agents += [(to, wording.agents_reminder(incident, to, one.id, now)) for to in self.life.policy.agents]
             said.append(outbox.on_timeline(incident, shown[1], now))
@@ -71,10 +72,12 @@ class FollowUps:
             incidents.say(said)
         return len(due), outbox.owe(told, now) + outbox.owe(agents, now)
 
-    def _reminders(self, one: Claimed, incident: Incident, now: datetime) -> list[tuple[Address, Notice]]:
-        """Word a reminder for the timeline and for every address of the customer."""
+    def _reminders(
+        self, one: Claimed, incident: Incident, marked: set[Address], now: datetime
+    ) -> list[tuple[Address, Notice]]:
+        """Word a reminder for the timeline and for every address of the customer at which we are not blocked."""
         actions = self.life.links.actions(incident, ANSWERS, incident.openings, now)
-        places = (Address("web", incident.id), *incident.addresses)
+        places = (Address("web", incident.id), *reach.places(incident, marked, now))
         return [(to, wording.reminder(incident, to, one.id, now, actions)) for to in places]
 
     def _escalate(self, claimed: Sequence[Claimed], now: datetime) -> list[str]:

@@ -51,6 +51,7 @@ class NoticeKind(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     REPLY = "reply"
+    CODE = "code"  # proves a mail address; of no incident
     ALERT = "alert"
     AGENT_REMINDER = "agent_reminder"
     ESCALATION = "escalation"
@@ -62,6 +63,18 @@ TO_AGENTS = frozenset(
     {NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION, NoticeKind.CARD, NoticeKind.ENTRY}
 )
 """What agents are written; all else is for customers."""
+
+TO_CUSTOMERS = frozenset(
+    {
+        NoticeKind.ACKNOWLEDGEMENT,
+        NoticeKind.ADDED,
+        NoticeKind.REMINDER,
+        NoticeKind.RESOLVED,
+        NoticeKind.REOPENED,
+        NoticeKind.REPLY,
+    }
+)
+"""What we write to a customer about an incident of theirs."""
 
 
 class MessageKind(StrEnum):
@@ -85,11 +98,13 @@ class Role(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks for something, as the channel proves it. `name` goes into the audit trail. `customer` is, for a
-    customer, the channel and the identity there by which they are known."""
+    customer, the channel and the identity there by which they are known; `language` is theirs, if the channel tells it
+    (ISO 639-1)."""
 
     name: str
     role: Role
     customer: "Address | None" = None
+    language: str = ""
 
     def may(self, role: Role) -> bool:
         """Whether this role, or a higher one, is the caller's."""
@@ -335,7 +350,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One text that we owe to one address, as data; each sender renders it in its own idiom.
+    """One text that we owe to one address, as data; each sender renders it in its own idiom. Without an incident its
+    ids are empty.
 
     `key` is unique and stays the same however often the text is sent, so that a receiver can spot a repetition.
     The parts are plain text without mark-up, in the customer's language: `facts` are (label, value) pairs, `quote` is

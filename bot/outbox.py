@@ -2,24 +2,26 @@
 
 pending → sending → sent | simulated        it arrived, as far as anybody can know
                   → pending                 not now: again later, until the attempts are used up → failed
-                  → failed                  never
+                  → failed                  never; who has blocked us there is told by mail
                   → uncertain               it may have arrived: look (`Sender.find`) before anything is repeated
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import structlog
 
-from bot import measure
+from bot import measure, reach, wording
 from bot.deadline import DeadlinePassed, within
-from bot.errors import CannotTell, TryLater, Uncertain, Undeliverable
+from bot.errors import Blocked, CannotTell, TryLater, Uncertain, Undeliverable
 from bot.lanes import Lease, asked_to_wait, backoff, describe
 from bot.measure import step
-from bot.model import TO_AGENTS, Address, Incident, Notice, Sent
-from bot.ports import Sender
-from storage import conversations, incidents, notifications
+from bot.model import TO_CUSTOMERS, Address, Incident, Notice, NoticeKind, Sent
+from bot.pacing import turn
+from bot.ports import Paced, Sender
+from storage import conversations, database, incidents, notifications, paces
 
 log = structlog.get_logger()
 
@@ -30,6 +32,10 @@ LOOK_AFTER = timedelta(seconds=5)
 """How long after an unknown outcome to look: a platform may need a moment to show what it has taken."""
 
 
+CODE_HOLDS = timedelta(minutes=15)
+"""How long a code is good that proves a mail address."""
+
+
 def owe(owed: Iterable[tuple[Address, Notice]], now: datetime) -> list[str]:
     """Store what we owe, inside the caller's transaction, and return the lanes to wake after it."""
     rows = [_row(to, notice, now) for to, notice in owed]
@@ -38,9 +44,10 @@ def owe(owed: Iterable[tuple[Address, Notice]], now: datetime) -> list[str]:
 
 
 def tell(incident: Incident, write: Callable[[Address], Notice], now: datetime, said: bool = False) -> list[str]:
-    """Owe a text to every address of an incident's customer, and put it on the timeline (unless it was `said` there
-    already); inside the caller's transaction. `write` words it for an address. Return the lanes to wake."""
-    owed = [(to, write(to)) for to in incident.addresses]
+    """Owe a text to every address of an incident's customer at which we are not blocked (see `reach`), and put it on
+    the timeline (unless it was `said` there already); inside the caller's transaction. `write` words it for an address.
+    Return the lanes to wake."""
+    owed = [(to, write(to)) for to in reach.places(incident, reach.lost(incident.addresses), now)]
     if not said:
         shown = owed[0][1] if owed else write(Address("web", incident.id))
         incidents.say([on_timeline(incident, shown, now)])
@@ -73,7 +80,7 @@ def lane_of(to: Address) -> str:
 
 def _row(to: Address, notice: Notice, now: datetime) -> dict[str, Any]:
     return {
-        "incident": notice.incident_id,
+        "incident": notice.incident_id or None,
         "channel": to.channel,
         "recipient": to.key,
         "kind": notice.kind,
@@ -116,19 +123,26 @@ class Outbox:
             self._look(lease, sender)
 
     def _send(self, lease: Lease, sender: Sender) -> None:
-        row = lease.row
+        row, to, _ = _read(lease)
         with lease.fenced() as now:
-            begun = notifications.mark_sending(row, now + timedelta(seconds=sender.deadline + 2 * MARGIN))
-        _, to, notice = _read(lease)
+            stale = _is_stale(row, now)
+            if stale:
+                notifications.cancel(row)
+            waits = not stale and isinstance(sender, Paced) and not _may_go(row, sender.paces(to), now)
+            settles_at = now + timedelta(seconds=sender.deadline + 2 * MARGIN)
+            begun = not stale and not waits and notifications.mark_sending(row, settles_at)
+        _, _, notice = _read(lease)  # a card may have been rewritten meanwhile
         if not begun:
             with lease.finishing():
-                log.info("notification.cancelled", **_names(row))
+                log.info("notification.paced" if waits else "notification.cancelled", **_names(row))
             return
         try:
             with step("send"):
                 sent = within(sender.deadline + MARGIN, lambda: sender.send(to, notice))
         except TryLater as exc:
             self._later(lease, exc)
+        except Blocked as exc:
+            self._blocked(lease, str(exc), now)
         except Undeliverable as exc:
             self._give_up(lease, str(exc))
         except Exception as exc:  # Uncertain, DeadlinePassed, or a mistake of ours, anywhere between before and after
@@ -166,6 +180,17 @@ class Outbox:
             self._tell(row, "not_delivered", reason, now)
         count(row, "failed")
         log.error("notification.failed", reason=reason, **_names(row))
+
+    def _blocked(self, lease: Lease, reason: str, now: datetime) -> None:
+        """Mark the address, and tell the customer by mail. In a transaction of its own, before the end of the piece:
+        whoever has this lane must wait for no other. Should we die in between, all of it is done once more, and changes
+        nothing."""
+        row, to, notice = _read(lease)
+        with database.transaction():
+            reach.lose(to, reason, now, row["incident"])
+            if notice.kind in TO_CUSTOMERS:
+                _tell_by_mail(row["incident"], to, notice, now)
+        self._give_up(lease, reason)
 
     def _uncertain(self, lease: Lease, exc: Exception) -> None:
         row = lease.row
@@ -208,7 +233,7 @@ class Outbox:
         log.warning("notification.repeated" if may_repeat else "notification.left_uncertain", **_names(row))
 
     def _tell(self, row: Mapping[str, Any], what: Undelivered, why: str, now: datetime) -> None:
-        if row["kind"] not in TO_AGENTS:
+        if row["kind"] in TO_CUSTOMERS:
             self._undelivered(row["incident"], what, f"{row['kind']} by {row['channel']} ({why})", now)
 
     def _look_again(self, lease: Lease, exc: Exception) -> None:
@@ -218,6 +243,38 @@ class Outbox:
             later = None if attempts >= self._attempts else now + backoff(attempts)
             notifications.mark_uncertain(row, later, describe(exc), attempts=1)
         log.warning("notification.not_found_out", reason=describe(exc), **_names(row))
+
+
+def _tell_by_mail(incident_id: str, blocked: Address, notice: Notice, now: datetime) -> None:
+    """Owe a text that cannot be told at one address to a mail address that has not been told it; unless another has
+    been, or is going to be. The look-out finds the lane."""
+    row = incidents.get(incident_id)
+    assert row is not None
+    incident, text = Incident.of(row), notice.key.rpartition(".")[0]
+    found = {wording.key_at(text, to): to for to in reach.mails(incident, blocked)}
+    told = notifications.statuses(list(found))
+    new = [key for key in found if key not in told]
+    if new and not any(status not in ("failed", "cancelled") for status in told.values()):
+        to = found[new[0]]
+        owe([(to, replace(notice, key=new[0]))], now)
+        incidents.record(incident.id, now, blocked.channel, "told_instead", before=str(blocked), after=str(to))
+
+
+def _is_stale(row: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a text is worth nothing any more."""
+    return bool(row["kind"] == NoticeKind.CODE and now - row["created_at"] >= CODE_HOLDS)
+
+
+def _may_go(row: dict[str, Any], pauses: Mapping[str, float], now: datetime) -> bool:
+    """Whether a text may go now, by the pace of its platform; else it is due when it may."""
+    if not pauses:
+        return True
+    mine = turn(pauses, paces.hold(pauses), row["booked"], row["due_at"], now)
+    if mine.times:
+        paces.move(mine.times)
+    if mine.goes_at is not None:
+        notifications.book(row, mine.goes_at, mine.booked)
+    return mine.goes_at is None
 
 
 def _read(lease: Lease) -> tuple[dict[str, Any], Address, Notice]:

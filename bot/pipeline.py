@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from peewee import IntegrityError
 
-from bot import measure, outbox, routing, wording
+from bot import measure, outbox, reach, routing, wording
 from bot.answers import Answers
 from bot.classify import NOBODY
 from bot.customers import identify
@@ -30,7 +30,7 @@ from bot.ports import Classifier, Clock, Dispatcher
 from bot.replies import Done, Replies, catch_up, is_ours, on_timeline
 from bot.routing import Move, Place
 from bot.tickets import Ticket, Tickets, local_number
-from storage import conversations, database, inbox, incidents, jobs
+from storage import conversations, customers, database, inbox, incidents, jobs
 
 log = structlog.get_logger()
 
@@ -144,6 +144,7 @@ class Pipeline:
         if ticket.owed:
             jobs.add("link", incident_id, 0, {}, now + LINK_AGAIN_AFTER, now)
         before = place.incident
+        identity = before.identity_id if before and is_ours(message) else identify(message, now)
         values: dict[str, Any] = {
             "id": incident_id,
             "customer_id": message.customer_id,
@@ -161,12 +162,12 @@ class Pipeline:
             "resolved_at": None,
             "resolved_by": None,
             "reminder_sent": False,
-            "identity": before.identity_id if before and is_ours(message) else identify(message, now),
+            "identity": identity,
             "reporter": message.reporter,
             "conversation": place.conversation or incident_id,
             "chat": message.lane if message.private else "",
             "continues": None if before is None else before.id,
-            "addresses": addresses_to_json(_answer_to(message, before)),
+            "addresses": addresses_to_json(_answer_to(message, before, identity)),
             "language": language,
             "openings": 1,
             "resolutions": 0,
@@ -176,6 +177,7 @@ class Pipeline:
         }
         while not incidents.open(values):
             values["ticket_id"] = local_number()
+        reach.heard(message, now)
         incidents.say([on_timeline(incident_id, message, values["identity"], now)])
         incidents.record(incident_id, now, message.channel, "opened", after=values["ticket_id"])
         routing.lead(values["conversation"], message, ("web", incident_id))
@@ -246,8 +248,11 @@ class Pipeline:
             self.dispatcher.wake(lane)
 
 
-def _answer_to(message: InboundMessage, before: Incident | None) -> tuple[Address, ...]:
-    """Where the customer may be written to: what the message says, else what is known. Machine mail is not answered."""
+def _answer_to(message: InboundMessage, before: Incident | None, identity: int | None) -> tuple[Address, ...]:
+    """Where the customer may be written to: what the message says, else what is known; and, if they write in a chat,
+    the mail address that they have given and proven there. Machine mail is not answered."""
     if message.automatic:
         return ()
-    return message.addresses or (before.addresses if before is not None else ())
+    said = message.addresses or (before.addresses if before is not None else ())
+    mail = None if message.channel in ("web", "email") else customers.mail(identity)
+    return said if mail is None else tuple(dict.fromkeys((*said, Address("email", mail))))

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bot.model import (
     Accepted,
@@ -50,6 +50,15 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Let go of connections. Nothing is sent afterwards."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """What a sender has besides, whose platform takes only so many texts a second."""
+
+    def paces(self, to: Address) -> Mapping[str, float]:
+        """Return how many seconds must lie between two sends, for each name that this one counts for: a bot, a chat. A
+        name begins with the channel's. Asks nobody."""
 
 
 class Routes(Protocol):
@@ -164,6 +173,16 @@ class State(Protocol):
         """Keep a value encrypted. Raises ConfigurationError if DATA_KEY is not set."""
 
 
+class Reach(Protocol):
+    """Where customers can be reached, as far as a platform tells a channel beside its messages."""
+
+    def lost(self, address: Address, why: str) -> None:
+        """Say that nothing arrives at this address any more. `why` is a few words for the audit trail."""
+
+    def regained(self, address: Address) -> None:
+        """Say that texts arrive at this address again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """What a channel may ask of the core."""
@@ -173,6 +192,7 @@ class Core:
     views: Views
     state: State
     clock: Clock
+    reach: Reach
 
 
 class Channel(Sender, Protocol):

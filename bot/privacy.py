@@ -13,7 +13,7 @@ from bot.commands import known_customer, refuse
 from bot.errors import Conflict, NotFound
 from bot.model import TO_AGENTS, Address, Caller, MessageKind, Role, tidy
 from bot.ports import Clock
-from storage import customers, database, follow_ups, incidents, notifications, privacy
+from storage import codes, customers, database, follow_ups, incidents, notifications, privacy, reach
 from storage.database import Row
 from storage.privacy import FORGOTTEN
 from storage.tables import utc_text
@@ -79,6 +79,7 @@ class Privacy:
             held = _hold(known["id"])
             person, now = _Person.read(known), self.clock()
             _check(person, held, now)
+            reach.drop(person.addresses)
             done = _Erasure(person, caller, now, privacy.alias()).run()
             for row in person.incidents:
                 board.show(self.boards, row["id"], (), now)
@@ -304,6 +305,8 @@ class _Erasure:
         for identity_id in person.identity_ids:
             privacy.erase_identity(identity_id)
         privacy.mark_forgotten(person.customer["id"], now)
+        for row in privacy.code_mails(codes.drop(list(person.identity_ids))):
+            privacy.erase_notification(row, to_agents=False)
         customers.record(person.customer["id"], now, self.caller.name, "forgotten")
         return Forgotten(
             customer_id=person.customer["id"],

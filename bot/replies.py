@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from bot import outbox, routing, wording
+from bot import outbox, reach, routing, wording
 from bot.board import Line, What
 from bot.customers import identify
 from bot.life import Life, current
@@ -46,6 +46,7 @@ class Replies:
         routing.confirm(place, message, self.life.policy, now)
         assert place.incident is not None
         incident = current(place.incident.id)
+        reach.heard(message, now)
         identity = incident.identity_id if is_ours(message) else identify(message, now)
         incidents.say([on_timeline(incident.id, message, identity, now)])
         routing.lead(incident.conversation, message)
@@ -103,6 +104,7 @@ class Replies:
             keep_revision(message, now)
             return Done("deleted", None, [])
         routing.confirm(place, message, self.life.policy, now)
+        reach.heard(message, now)
         incident = place.incident
         if incident is None or (is_ours(message) and message.thread != incident.id):
             return Done("too_late", incident, [])
@@ -141,6 +143,7 @@ class Replies:
         """Give a message that is on a timeline another text, or end it (a deletion). The texts that it had are kept;
         what is seen is the one written last."""
         hold(original["incident"])
+        reach.heard(message, now)
         _keep_first_text(original)
         if message.kind is MessageKind.NEW:  # an original that comes after its edit was written before it
             before = original["written_at"] - timedelta(microseconds=1)

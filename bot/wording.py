@@ -26,8 +26,13 @@ Unit = Literal["minute", "hour", "day"]
 def key(incident: Incident, what: str, to: Address) -> str:
     """Return the key of a notice: the same however often it is written, and another for every address. The address
     itself is not in it."""
+    return key_at(f"{incident.id}.{what}", to)
+
+
+def key_at(text: str, to: Address) -> str:
+    """Return the key of a text (its key at another address, without the part behind the last dot) at this address."""
     digest = hashlib.sha256(to.key.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{incident.id}.{what}.{to.channel}-{digest[:8]}"
+    return f"{text}.{to.channel}-{digest[:8]}"
 
 
 # --- to customers
@@ -98,6 +103,24 @@ def reply(incident: Incident, to: Address, message_id: str, text: str) -> Notice
     language = _known(incident.language)
     written = _notice(NoticeKind.REPLY, incident, to, f"reply-{message_id}", language)
     return replace(written, lead=text, facts=_facts(incident, language)[:1])
+
+
+def code(name: str, to: Address, digits: str, holds: timedelta, language: str) -> Notice:
+    """Carry a code to a mail address, whose owner may not be who asked for it. `name` is the text's own."""
+    language = _known(language)
+    return Notice(
+        key=key_at(f"{name}.code", to),
+        kind=NoticeKind.CODE,
+        incident_id="",
+        ticket_id="",
+        subject=_say(language, "code.subject"),
+        greeting=_say(language, "code.greeting"),
+        lead=_say(language, "code.lead", code=digits, length=length(holds, language)),
+        facts=(),
+        quote="",
+        closing=_say(language, "code.closing"),
+        language=language,
+    )
 
 
 # --- to agents
@@ -218,6 +241,17 @@ def said(name: str, language: str = ENGLISH, **values: str) -> str:
     """Return a short answer, of the section `[answer]`. Only "linked_new" needs values: `ticket` and `old`, the numbers
     of the new ticket and of the one before. Raises KeyError if there is no such answer, or a value is missing."""
     return _say(language, f"answer.{name}", **values)
+
+
+def own(name: str, language: str = ENGLISH, **values: str) -> str:
+    """Return the answer to a customer's command, of the section `[own]`. Raises KeyError if there is no such answer, or
+    a value is missing."""
+    return _say(language, f"own.{name}", **values)
+
+
+def command_does(name: str, language: str) -> str:
+    """Say what a customer's command does. Raises KeyError for any other."""
+    return _say(language, f"help.{name}")
 
 
 def action_label(name: str, language: str) -> str:
@@ -364,6 +398,11 @@ def _catalogue(language: str) -> Mapping[str, str]:
 
 
 # --- lengths of time
+
+
+def length(time: timedelta, language: str) -> str:
+    """Say how long, in a language or else in English."""
+    return _length(time, _known(language))
 
 
 def _length(time: timedelta, language: str) -> str:

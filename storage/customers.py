@@ -1,8 +1,10 @@
 """Customers, and what the channels prove about who they are."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from storage.database import Row, execute, find, first, insert, rows
+from storage.database import Row, database, execute, find, first, insert, rows
+from storage.dialect import locks_rows
 from storage.tables import Customer, Event, Identity
 
 
@@ -37,6 +39,31 @@ def get(customer_id: str) -> Row | None:
 
 def identities(customer_id: str) -> list[Row]:
     return rows(Identity.select().where(Identity.customer == customer_id).order_by(Identity.id))
+
+
+def mails(customer_id: str) -> list[str]:
+    """List the mail addresses that a customer has proven, the latest first."""
+    found = identities(customer_id)[::-1]
+    return [row["external_id"] for row in found if row["channel"] == "email" and "@" in row["external_id"]]
+
+
+def mail(identity_id: int | None) -> str | None:
+    """Return the proven address at which somebody who is known by this identity wants our texts as well."""
+    found = execute("SELECT email FROM identities WHERE id = ?", (identity_id,)).fetchone()
+    return None if found is None else found[0]
+
+
+def write_to(identity_id: int, email: str) -> None:
+    """Let this be that address."""
+    Identity.update(email=email).where(Identity.id == identity_id).execute()
+
+
+def hold(customer_ids: Iterable[str]) -> None:
+    """Let nobody else join these customers with others until the transaction ends. SQLite: the transaction itself
+    does."""
+    if locks_rows(database):
+        for customer_id in sorted(set(customer_ids)):
+            execute("SELECT 1 FROM customers WHERE id = ? FOR UPDATE", (customer_id,)).fetchall()
 
 
 def named(external_id: str) -> list[Row]:

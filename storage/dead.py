@@ -73,5 +73,7 @@ def _dead(kind: str, row: Row) -> Dead:
         state=row.get("status") or row["state"],
         attempts=row["attempts"],
         error=row["error"],
-        incident_id=row.get("incident_id") or row.get("incident") or row["lane"].rpartition("/")[2],
+        incident_id=row["incident"]
+        if kind == "notification"
+        else row.get("incident_id") or row["lane"].rpartition("/")[2],
     )

@@ -100,6 +100,11 @@ def link(incident_id: str, external_ticket_id: str) -> None:
     Incident.update(external_ticket_id=external_ticket_id).where(Incident.id == incident_id).execute()
 
 
+def readdress(incident_id: str, addresses: Sequence[Mapping[str, str]]) -> None:
+    """Replace where the customer of an incident may be written to."""
+    Incident.update(addresses=list(addresses)).where(Incident.id == incident_id).execute()
+
+
 def reword(incident_id: str, text: str) -> None:
     """Replace the text that an incident began with."""
     Incident.update(message=text).where(Incident.id == incident_id).execute()

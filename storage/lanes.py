@@ -3,8 +3,9 @@
 A lane's key begins with the queue that its work lies in: `in/…` (inbox), `out/…` (notifications), `job/…` (jobs).
 
 PostgreSQL locks row by row, until the end of the transaction. So that nobody waits in a circle, every transaction locks
-in this order: the lanes `in/…`, then `job/…`; a follow-up; its incident; the lanes `out/…`; among lanes by their key.
-A row of a queue is locked by whoever has its lane, or last of all.
+in this order: the lanes `in/…`, then `job/…`; a follow-up; its incident; the addresses at which we are blocked;
+customers; their identities; their codes; the lanes `out/…`; the paces; among rows of one kind by their key. A row of a
+queue is locked by whoever has its lane, or last of all.
 
 The SQL is written by hand: these statements run several times for every message.
 """

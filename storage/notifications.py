@@ -17,6 +17,8 @@ def owe(owed: Sequence[Mapping[str, Any]]) -> None:
     lanes.wake({row["lane"]: row["due_at"] for row in owed})
 
 
+GONE = "(a code)"
+
 STILL_MEANT = (
     "(kind <> 'reminder' OR EXISTS (SELECT 1 FROM incidents WHERE incidents.id = incident_id AND status = 'open' "
     "AND last_opened_at <= notifications.created_at))"
@@ -28,7 +30,7 @@ after the incident was opened again."""
 def mark_sending(row: Row, settles_at: datetime) -> bool:
     """Say that a sender has it. If nobody reports by `settles_at`, the outcome is unknown. False: it is no longer
     pending, for whoever resolves an incident cancels its reminders without waiting for their lane."""
-    changes = {"status": "sending", "due_at": settles_at, "attempts": row["attempts"] + 1, "error": None}
+    changes = {"status": "sending", "due_at": settles_at, "attempts": row["attempts"] + 1, "error": None, "booked": []}
     if not update(Notification, row["id"], changes, f"AND status = 'pending' AND {STILL_MEANT}"):
         update(Notification, row["id"], {"status": "cancelled", "due_at": None}, "AND status = 'pending'")
         return False
@@ -55,6 +57,16 @@ def _written(row_id: int) -> Any:
     return Notification.notice.python_value(found[0])
 
 
+def cancel(row: Row) -> None:
+    """It is not meant any more, and is not sent."""
+    _change(row, status="cancelled", due_at=None)
+
+
+def book(row: Row, due_at: datetime, booked: Sequence[str]) -> None:
+    """It comes too early, and has not been tried: it goes at `due_at`, a time that it has for these names."""
+    _change(row, due_at=due_at, booked=list(booked))
+
+
 def mark_sent(row: Row, status: str, provider_id: str, at: datetime) -> None:
     """`status`: sent, or simulated where no provider is configured."""
     _change(row, status=status, due_at=None, provider_id=provider_id, sent_at=at, error=None)
@@ -75,7 +87,10 @@ def mark_failed(row: Row, error: str) -> None:
 
 
 def _change(row: Row, **changes: Any) -> None:
-    """Change a notification whose lane is ours, in the database and in the row that we read of it."""
+    """Change a notification whose lane is ours, in the database and in the row that we read of it. Of a code nothing is
+    kept once nobody is to send it any more."""
+    if row["kind"] == "code" and changes.get("due_at", row["due_at"]) is None:
+        changes |= {"message": GONE, "notice": {**row["notice"], "lead": GONE}}
     update(Notification, row["id"], changes)
     row.update(changes)
 
@@ -91,6 +106,14 @@ def cancel_reminders(incident_id: str) -> int:
 def of_incident(incident_id: str) -> list[Row]:
     found = Notification.select().where(Notification.incident == incident_id).order_by(Notification.id)
     return rows(found)
+
+
+def statuses(keys: Sequence[str]) -> dict[str, str]:
+    """Return how the notifications stand that have these keys, by key."""
+    found: Any = Notification.select(Notification.dedupe, Notification.status).where(
+        Notification.dedupe.in_(list(keys))
+    )
+    return dict(found.tuples())
 
 
 def acknowledged(incident_ids: Sequence[str]) -> list[Row]:

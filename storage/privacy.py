@@ -250,6 +250,12 @@ def erase_notification(row: Row, to_agents: bool) -> None:
     Notification.update(**changes).where(Notification.id == row["id"]).execute()
 
 
+def code_mails(emails: Iterable[str]) -> list[Row]:
+    """List the mails with codes that went to these addresses."""
+    to_them = Notification.recipient.in_(list(emails)) & (Notification.kind == "code")
+    return rows(Notification.select().where(to_them).order_by(Notification.id))
+
+
 def erase_job(row: Row) -> None:
     """Erase what a job tells the desk; whether it changes the ticket's status stays. The desk is no longer asked for a
     ticket that it has not given us."""
@@ -283,7 +289,7 @@ def drop_lanes(keys: Iterable[str]) -> None:
 
 
 def erase_identity(identity_id: int) -> None:
-    Identity.update(external_id=alias()).where(Identity.id == identity_id).execute()
+    Identity.update(external_id=alias(), email=None).where(Identity.id == identity_id).execute()
 
 
 def mark_forgotten(customer_id: str, at: datetime) -> None:

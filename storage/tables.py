@@ -85,6 +85,7 @@ class Identity(Counted):
     external_id = TextField()
     customer = ForeignKeyField(Customer, index=True)
     first_seen_at = UTCDateTimeField()
+    email = TextField(null=True)  # the proven address at which they want our texts as well
 
     class Meta:
         table_name = "identities"
@@ -221,9 +222,10 @@ class InboxMessage(Counted):
 
 
 class Notification(Counted):
-    """A text that we owe to an address, and the job of sending it."""
+    """A text that we owe to an address, and the job of sending it. `booked`: the names in `paces` for which it has a
+    time of its own, which is `due_at`."""
 
-    incident = ForeignKeyField(Incident, index=True)
+    incident = ForeignKeyField(Incident, null=True, index=True)
     channel = TextField()
     recipient = TextField()
     kind = TextField()
@@ -239,9 +241,49 @@ class Notification(Counted):
     provider_id = TextField(null=True)
     created_at = UTCDateTimeField()
     sent_at = UTCDateTimeField(null=True)
+    booked = JSONTextField(default=())
 
     class Meta:
         table_name = "notifications"
+
+
+class Pace(Table):
+    """How fast may be sent in one name (a bot, a chat)."""
+
+    key = TextField(primary_key=True)
+    next_at = UTCDateTimeField()
+    booked_until = UTCDateTimeField()
+
+    class Meta:
+        table_name = "paces"
+
+
+class Unreachable(Counted):
+    """An address at which we are blocked."""
+
+    channel = TextField()
+    key = TextField()
+    since = UTCDateTimeField()
+    reason = TextField()
+
+    class Meta:
+        table_name = "unreachable"
+        indexes = ((("channel", "key"), True),)
+
+
+class Code(Counted):
+    """A code that was sent to a mail address, to see whether it is its asker's; never the code itself."""
+
+    identity = ForeignKeyField(Identity, index=True)
+    email = TextField()
+    salt = TextField()
+    digest = TextField()
+    wrong = IntegerField(default=0)
+    created_at = UTCDateTimeField()
+    used_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        table_name = "codes"
 
 
 class FollowUp(Counted):
@@ -322,6 +364,9 @@ ALL = (
     Event,
     InboxMessage,
     Notification,
+    Pace,
+    Unreachable,
+    Code,
     FollowUp,
     Lane,
     Job,

@@ -24,6 +24,7 @@ from adapters.slack.listen import SlackListener
 from adapters.slack.settings import SlackSettings
 from adapters.slack.translate import Watch
 from bot.ports import Core
+from bot.reach import Reach
 from bot.state import State
 from storage import dialect
 from storage.tables import InboxMessage
@@ -163,7 +164,7 @@ def settings(api: SlackApi, **more: Any) -> SlackSettings:
 
 def core_of(house: House) -> Core:
     firstline = house.firstline
-    return Core(firstline.intake, firstline.commands, firstline.views, State(), house.clock)
+    return Core(firstline.intake, firstline.commands, firstline.views, State(), house.clock, Reach(house.clock))
 
 
 class Door:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peewee import IntegrityError
 from playhouse.migrations import Runner
 
 from storage import database, incidents
@@ -71,7 +72,7 @@ def house(database_url: str, tmp_path: Path, clock: TestClock) -> Iterator[House
     with database.transaction():
         Runner(database.database.obj, str(folder)).up()
         fill()
-    assert migrate() == sorted(path.stem for path in FOLDER.glob("0*.py"))[1:]
+    assert migrate() == sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))[1:]
     house = House(clock)
     yield house
     house.stop()
@@ -106,3 +107,31 @@ def test_the_audit_trail_is_still_there(house: House) -> None:
     with database.transaction():
         incidents.record(None, NOON, "x", "refused")
     assert house.events(None) == ["refused"]
+
+
+def test_texts_may_belong_to_no_incident_and_what_else_their_table_has_stays(database_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "first"
+    folder.mkdir()
+    shutil.copy(FOLDER / "0001_the_spine.py", folder)
+    database.connect(database_url)
+    with database.transaction():
+        Runner(database.database.obj, str(folder)).up()
+        fill()
+        database.execute("ALTER TABLE notifications ADD COLUMN later TEXT NOT NULL DEFAULT 'kept'")
+        database.execute("CREATE INDEX notifications_later ON notifications (later)")
+    migrate()
+    with database.transaction():
+        insert(
+            "notifications", channel="email", recipient=ANA.key, kind="code", message="", notice="{}", dedupe="x",
+            lane="out/x", status="sent", attempts=1, repeats=0, created_at=AT,
+        )  # fmt: skip
+        database.execute("DROP INDEX notifications_later")
+        database.execute("DROP INDEX notifications_waiting")
+        found = database.execute("SELECT incident_id, later, booked, due_at IS NULL FROM notifications ORDER BY id")
+        assert [tuple(row) for row in found.fetchall()] == [("i-1", "kept", "[]", False), (None, "kept", "[]", True)]
+    with pytest.raises(IntegrityError), database.transaction():
+        insert(
+            "notifications", incident_id="nowhere", channel="email", recipient="", kind="code", message="",
+            notice="{}", dedupe="y", lane="out/x", status="sent", attempts=1, repeats=0, created_at=AT,
+        )  # fmt: skip
+    database.disconnect()

@@ -73,13 +73,13 @@ def test_a_command_without_a_ticket_says_how_it_is_written(slack: Slack) -> None
 @pytest.mark.parametrize("text", ["", "help"])
 def test_the_general_command_lists_what_there_is(slack: Slack, text: str) -> None:
     says = slack.command(text, command="/ticket")
-    assert "status TKT-x" in says
+    assert "status [TKT-x]" in says
     assert "resolve TKT-x" in says
 
 
 def test_a_customer_is_shown_the_commands_of_customers(slack: Slack) -> None:
     says = slack.command("help", command="/ticket", user_id="U1")
-    assert "status TKT-x" in says
+    assert "status [TKT-x]" in says
     assert "resolve TKT-x" not in says
 
 

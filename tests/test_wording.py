@@ -78,7 +78,8 @@ def placeholders(text: str) -> set[str]:
 
 
 def test_every_kind_of_notice_is_tested_here() -> None:
-    assert set(ALL) == set(NoticeKind) - {NoticeKind.CARD, NoticeKind.ENTRY}  # what a board is to show; none does yet
+    untold = {NoticeKind.CARD, NoticeKind.ENTRY}  # what a board is to show; none does yet
+    assert set(ALL) == set(NoticeKind) - untold - {NoticeKind.CODE}  # of no incident: below
 
 
 def test_every_language_has_a_catalogue_and_every_catalogue_a_language() -> None:
@@ -294,6 +295,16 @@ def test_a_length_of_time_is_said_as_the_language_wants_it(language: str, hours:
 def test_a_promise_is_said_as_the_language_wants_it(language: str, soon: str) -> None:
     notice = wording.acknowledgement(replace(INCIDENT, language=language), MAIL, DAY)
     assert soon in notice.closing.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_code_is_told_with_how_long_it_holds_and_not_in_the_subject(language: str) -> None:
+    notice = wording.code("n-1", MAIL, "012345", timedelta(minutes=15), language)
+    assert "012345" in notice.lead
+    assert "15" in notice.lead
+    assert "012345" not in notice.subject
+    assert (notice.kind, notice.language, notice.incident_id, notice.ticket_id) == (NoticeKind.CODE, language, "", "")
+    assert not set("{}") & set(notice.subject + notice.text)
 
 
 # --- short answers and words

@@ -50,7 +50,8 @@ def compose(notice: Notice, to: str, sender: str, at: datetime | None = None) ->
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail["Precedence"] = "auto_reply"
-    mail["X-Firstline-Ticket"] = _text_header(notice.ticket_id, "X-Firstline-Ticket")
+    if notice.ticket_id:
+        mail["X-Firstline-Ticket"] = _text_header(notice.ticket_id, "X-Firstline-Ticket")
     mail.attach(_part("plain", notice.text))
     mail.attach(_part("html", html(notice)))
     return mail.as_bytes(policy=WIRE)
