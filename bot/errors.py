@@ -4,6 +4,7 @@ FirstlineError
 ├── DeliveryFailed        a text did not reach its address
 │   ├── TryLater          it may, if sent again (carries retry_after)
 │   ├── Undeliverable     it never will
+│   │   └── TooLarge      a file is larger than it may be
 │   ├── Uncertain         it may have arrived; ask `Sender.find`
 │   └── CannotTell        nobody can say whether it arrived
 ├── ClassificationFailed  the model gave no usable answer
@@ -38,6 +39,10 @@ class TryLater(DeliveryFailed):
 
 class Undeliverable(DeliveryFailed):
     """Raised when the other side will never take it: no such address, blocked, refused for good."""
+
+
+class TooLarge(Undeliverable):
+    """Raised by `FileSource.fetch` when a file is larger than was asked for."""
 
 
 class Uncertain(DeliveryFailed):

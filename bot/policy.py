@@ -10,6 +10,15 @@ from bot.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken of files: of this size (bytes) each, this many of one message, and this size together."""
+
+    largest: int = 10_000_000
+    number: int = 10
+    together: int = 25_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """`agents` is where agents are told of what cannot wait; `quiet` is when no reminder is sent."""
 
@@ -20,6 +29,7 @@ class Policy:
     reopen_within: timedelta = timedelta(days=14)
     agents: tuple[Address, ...] = ()
     quiet: QuietHours | None = None
+    files: Limits = Limits()
 
     @classmethod
     def of(cls, settings: Settings, boards: Iterable[Address] = ()) -> "Policy":
@@ -33,4 +43,5 @@ class Policy:
             reopen_within=settings.reopen_within,
             agents=(*mail, *boards),
             quiet=settings.quiet,
+            files=Limits(settings.max_file, settings.max_files, settings.max_files_size),
         )

@@ -73,5 +73,11 @@ def _dead(kind: str, row: Row) -> Dead:
         state=row.get("status") or row["state"],
         attempts=row["attempts"],
         error=row["error"],
-        incident_id=row.get("incident_id") or row.get("incident") or row["lane"].rpartition("/")[2],
+        incident_id=_about(row),
     )
+
+
+def _about(row: Row) -> str:
+    """The incident of a piece of work: of a job, the one that its payload or else its lane names."""
+    named = row.get("incident_id") or row.get("incident") or (row.get("payload") or {}).get("incident_id")
+    return str(named or row["lane"].rpartition("/")[2])
