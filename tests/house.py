@@ -1,10 +1,11 @@
 """Firstline without threads and network: messages go in, time passes, and what became of it all can be looked at."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bot.app import Firstline, World
 from bot.model import Address, Caller, Category, Classification, InboundMessage, MessageKind, Role
-from bot.ports import TicketDesk
+from bot.ports import FileSource, TicketDesk
 from bot.settings import Settings
 from storage import database, inbox, incidents, lanes
 from storage.tables import Event, Incident, Notification
@@ -41,6 +42,7 @@ class House:
         classifier: Any = by_words,
         mail: RecordingSender | None = None,
         chat: RecordingSender | None = None,
+        files: Sequence[FileSource] = (),
         **settings: Any,
     ) -> None:
         self.clock = clock
@@ -48,12 +50,13 @@ class House:
         self.chat = chat or RecordingSender("chat")
         self.desk = desk
         self.classifier = classifier
+        self.files = files
         self.settings = Settings(_env_file=None, agents_email=AGENTS.key, link_key="k" * 32, **settings)  # type: ignore[call-arg]
         self.start()
 
     def start(self) -> None:
         """Begin anew, as after a crash: nothing is kept but the database, and what was sent."""
-        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock)
+        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, files=self.files)
         self.firstline = Firstline(self.settings, world, works=False)
         self._number = 0
 

@@ -71,7 +71,7 @@ def house(database_url: str, tmp_path: Path, clock: TestClock) -> Iterator[House
     with database.transaction():
         Runner(database.database.obj, str(folder)).up()
         fill()
-    assert migrate() == ["0002_the_life_of_an_incident"]
+    assert migrate() == ["0002_the_life_of_an_incident", "0003_files"]
     house = House(clock)
     yield house
     house.stop()

@@ -5,6 +5,7 @@ What lies anywhere else is not fetched, and nobody is followed there.
 """
 
 import json
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -72,10 +73,11 @@ def _ref(file: Mapping[str, Any], kind: str, team: str) -> str:
     """What `fetch` needs: the file's id and workspace, its address without secrets, whether it says to be a web page
     (else a web page is a door to log in at), and why it cannot be had, if so."""
     gone = str(file.get("mode") or "")
+    asks_first = file.get("file_access") == "check_file_info"
     ref = {
         "file": str(file.get("id") or ""),
         "team": team,
-        "url": _without_secrets(file.get("url_private_download") or file.get("url_private")),
+        "url": "" if asks_first else _without_secrets(file.get("url_private_download") or file.get("url_private")),
         "html": kind == "text/html",
         "gone": gone if gone in GONE else "",
     }
@@ -109,6 +111,10 @@ class _Task:
     most: int
     until: float
 
+    def check(self) -> None:
+        """Raise TryLater when the time is up."""
+        _ = self.left
+
     @property
     def left(self) -> float:
         left = self.until - time.monotonic()
@@ -125,6 +131,7 @@ class SlackFiles:
         self._step = settings.slack_timeout.total_seconds()
         self._api = settings.slack_api_url
         self._token = token
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # at DEBUG it writes whole addresses, with files' names
 
     def fetch(self, ref: str, most: int) -> Fetched:
         """Get a file, of at most this many bytes. Raises TooLarge, Undeliverable or TryLater, without secrets."""
@@ -266,7 +273,7 @@ def _chunks(answer: "requests.Response", most: int, task: _Task) -> Iterator[byt
         size += len(chunk)
         if size > most:
             raise TooLarge("It is larger than it may be.")
-        assert task.left
+        task.check()
         yield chunk
     told = answer.headers.get("Content-Length", "")
     if told.isascii() and told.isdigit() and size < int(told[:18]) and "Content-Encoding" not in answer.headers:
