@@ -49,6 +49,16 @@ SURE = 0.4
 """How sure of its signature must be what looks like a text: short ones are the beginnings of words as well."""
 
 
+ZIP = b"PK\x03\x04"
+OPEN_XML = "application/vnd.openxmlformats-officedocument"
+OFFICE = {
+    b"word/document.xml": "wordprocessingml.document",
+    b"xl/workbook.xml": "spreadsheetml.sheet",
+    b"ppt/presentation.xml": "presentationml.presentation",
+}
+"""What is in a document of the office's that is in no other archive, and what it is called (ECMA-376)."""
+
+
 class Refusal(StrEnum):
     """Why a file was not taken. The catalogues have a word for each, for customers."""
 
@@ -252,11 +262,19 @@ def sniff(content: bytes) -> str:
         found = puremagic.magic_string(content)
     except (puremagic.PureError, ValueError):  # nothing known, or nothing in it
         found = []
+    if content.startswith(ZIP) and not any(len(one.byte_match) > len(ZIP) for one in found):
+        return _of_archive(content)
     is_text = _is_text(content)
     sure = [one.mime_type for one in found if one.mime_type and (one.confidence >= SURE or not is_text)]
     if sure and re.fullmatch(r"[a-z]+/[\w.+-]{1,80}", sure[0]):
         return str(sure[0])
     return "text/plain" if is_text and content else UNKNOWN_TYPE
+
+
+def _of_archive(content: bytes) -> str:
+    """Tell the office's documents, which are archives, from others by the names of what is in them."""
+    kinds = [kind for folder, kind in OFFICE.items() if folder in content]
+    return f"{OPEN_XML}.{kinds[0]}" if kinds and b"[Content_Types].xml" in content else "application/zip"
 
 
 def _is_text(content: bytes) -> bool:

@@ -50,13 +50,13 @@ class House:
         self.chat = chat or RecordingSender("chat")
         self.desk = desk
         self.classifier = classifier
-        self.files = files
+        self.sources = files
         self.settings = Settings(_env_file=None, agents_email=AGENTS.key, link_key="k" * 32, **settings)  # type: ignore[call-arg]
         self.start()
 
     def start(self) -> None:
         """Begin anew, as after a crash: nothing is kept but the database, and what was sent."""
-        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, files=self.files)
+        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, files=self.sources)
         self.firstline = Firstline(self.settings, world, works=False)
         self._number = 0
 
