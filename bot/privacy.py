@@ -157,7 +157,7 @@ def _check(person: "_Person", held: set[str], now: datetime) -> None:
             "then ask again."
         )
     waiting = [row["lane"] for row in (*person.notifications, *person.jobs) if row["due_at"] is not None]
-    waiting += [fetch_lane(row["id"]) for row in person.files if row["state"] == "new"]
+    waiting += [fetch_lane(row["id"]) for row in person.files]
     if privacy.busy(waiting, now) or not {row["id"] for row in person.incidents} <= held:
         raise Conflict("A worker has something of this customer in hand. Ask again in a minute.")
 

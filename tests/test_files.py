@@ -1,7 +1,10 @@
 """The files that come with a message: taken down, fetched, kept or refused, handed out, expired, erased."""
 
+import threading
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 from adapters.http.files import disposition
 from adapters.http.settings import HttpSettings
 from bot.app import World
-from bot.errors import ConfigurationError, NotFound, TryLater, Undeliverable
+from bot.errors import ConfigurationError, Conflict, NotFound, TryLater, Undeliverable
 from bot.files import EXPIRED, sniff
 from bot.model import Attachment, Caller, InboundMessage, MessageKind, Role, file_name
 from bot.sealing import Seal
@@ -23,7 +26,7 @@ from storage.tables import Attachment as Row
 from storage.tables import Event, Job, Notification
 from tests.fakes import Cupboard, Died, TestClock
 from tests.house import House
-from tests.postgres import ON_SQLITE
+from tests.postgres import ON_POSTGRESQL, ON_SQLITE
 from tests.test_cli import bot, refusal
 from tests.test_http import serving
 
@@ -288,8 +291,6 @@ def test_a_file_of_a_channel_that_is_switched_off_waits(house: Shelf) -> None:
 
 
 def test_a_source_that_never_answers_is_given_up_waiting_for(house: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
     ended = threading.Event()
     monkeypatch.setattr(house.cupboard, "fetch", lambda ref, most: ended.wait(20))
     monkeypatch.setattr(house.cupboard, "file_deadline", -0.9)
@@ -298,6 +299,54 @@ def test_a_source_that_never_answers_is_given_up_waiting_for(house: Shelf, monke
     assert house.states() == [("invoice.pdf", "new")]
     (job,) = house.all(Job)
     assert "DeadlinePassed" in job["error"]
+
+
+# --- side by side
+
+
+@ON_POSTGRESQL
+def test_of_files_that_are_refused_at_the_same_moment_the_customer_is_told_once(house: Shelf) -> None:
+    for turn in range(5):
+        waiting = threading.Barrier(3)
+        house.cupboard.fetch = lambda ref, most, at=waiting: refuse_at(at)  # type: ignore[misc, method-assign]
+        house.accept("charged twice", f"m-{turn}", channel="chat", attachments=(file("a"), file("b"), file("c")))
+        (lane,) = house.due()
+        house.firstline.lanes.run(lane)
+        fetching = [name for name in house.due() if name.startswith("job/file/")]
+        with ThreadPoolExecutor(3) as at_once:
+            list(at_once.map(house.firstline.lanes.run, fetching))
+        house.work()
+        assert [row["state"] for row in house.rows()[-3:]] == ["refused"] * 3
+        assert len(house.mails("files_refused")) == turn + 1
+
+
+def refuse_at(barrier: threading.Barrier) -> Any:
+    barrier.wait(10)
+    raise Undeliverable("gone")
+
+
+@ON_POSTGRESQL
+def test_whoever_is_forgotten_while_files_are_fetched_holds_nobody_up(house: Shelf) -> None:
+    for turn in range(5):
+        person, chat = f"u-{turn}", {"lane": f"chat/{turn}", "addresses": (), "private": True, "answer_on": "chat"}
+        files = (file("a"), file("b"), file("c"))
+        house.accept(
+            "charged twice", f"m-{turn}", channel="chat", customer_id=person, reporter="", attachments=files, **chat
+        )
+        (lane,) = house.due()
+        house.firstline.lanes.run(lane)
+        with ThreadPoolExecutor(4) as at_once:
+            fetched = [at_once.submit(house.firstline.lanes.run, name) for name in house.due()]
+            forgotten = at_once.submit(house.firstline.privacy.forget, person, ADMIN)
+            for one in fetched:
+                one.result(20)
+            with suppress(Conflict, NotFound):
+                forgotten.result(20)
+        house.work()
+        with suppress(Conflict, NotFound):
+            house.firstline.privacy.forget(person, ADMIN)
+        assert {(row["name"], row["content"]) for row in house.rows()} == {("(forgotten)", None)}
+        assert {job["state"] for job in house.all(Job)} == {"done"}
 
 
 # --- deleting
