@@ -5,8 +5,8 @@ new → kept → expired     its content is deleted after RAW_KEPT, or with its 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from bot import measure, outbox, wording
-from bot.deadline import within
+from bot.deadline import DeadlinePassed, within
 from bot.errors import TooLarge, TryLater, Undeliverable
 from bot.lanes import Lease, describe
 from bot.life import current
@@ -186,19 +186,23 @@ class Files:
             with lease.finishing():
                 jobs.done(job["id"])
             return
+        self._end(lease, file, self._try(file, most, is_last=job["attempts"] + 1 >= self.attempts))
+
+    def _try(self, file: Row, most: int, is_last: bool) -> "_Kept | _Refused":
+        """Fetch a file once, and say what becomes of it. Raises what may be otherwise at the next attempt."""
         try:
-            fetched = self._get(file, most)
+            content = self._get(file, most).content
         except TooLarge:
             refusal = Refusal.TOO_LARGE if most == self.limits.largest else Refusal.TOO_MUCH
-            self._end(lease, file, self._refusing(file, refusal, _why(refusal, self.limits)))
+            return _Refused(refusal, _why(refusal, self.limits))
         except Undeliverable as exc:
-            self._end(lease, file, self._refusing(file, Refusal.UNAVAILABLE, str(exc)))
+            return _Refused(Refusal.UNAVAILABLE, str(exc))
         except Exception as exc:
-            if job["attempts"] + 1 < self.attempts:
+            if not is_last:
                 raise
-            self._end(lease, file, self._refusing(file, Refusal.UNAVAILABLE, str(exc)), gave_up=describe(exc))
-        else:
-            self._end(lease, file, self._keeping(file, fetched.content))
+            said = str(exc) if isinstance(exc, TryLater | DeadlinePassed) else _why(Refusal.UNAVAILABLE, self.limits)
+            return _Refused(Refusal.UNAVAILABLE, said, gave_up=describe(exc))
+        return _Kept(self.seal.close(content), sniff(content), len(content))
 
     def _room(self, siblings: Sequence[Row]) -> int:
         """How many bytes a file may have beside those of its message that are kept already."""
@@ -211,37 +215,18 @@ class Files:
             raise TryLater(f"the channel {file['channel']} is not switched on")
         return within(source.file_deadline + MARGIN, lambda: source.fetch(file["ref"], most))
 
-    def _keeping(self, file: Row, content: bytes) -> "Ending":
-        sealed, media_type = self.seal.close(content), sniff(content)
-
-        def end(siblings: Sequence[Row], now: datetime) -> str:
-            if len(content) > self._room(siblings):  # others of its message were fetched meanwhile
-                return self._refusing(file, Refusal.TOO_MUCH, _why(Refusal.TOO_MUCH, self.limits))(siblings, now)
-            attachments.keep(file["id"], sealed, media_type, len(content), now)
-            return "kept"
-
-        return end
-
-    def _refusing(self, file: Row, refusal: Refusal, reason: str) -> "Ending":
-        def end(siblings: Sequence[Row], now: datetime) -> str:
-            attachments.refuse(file["id"], refusal, reason)
-            return refusal.value
-
-        return end
-
-    def _end(self, lease: Lease, file: Row, ending: "Ending", gave_up: str = "") -> None:
-        """End a job with what becomes of its file, unless its message was deleted meanwhile. When no file of the
-        message waits any more, the customer is told of all that were refused."""
+    def _end(self, lease: Lease, file: Row, end: "_Kept | _Refused") -> None:
+        """End a job with what becomes of its file. When no file of the message waits any more, the customer is told of
+        all that were refused."""
         job = lease.row
         names = (file["incident"], file["channel"], file["external_id"])
         with lease.finishing() as now:
             siblings = attachments.hold_message(*names)
-            waits = any(row["id"] == file["id"] and row["state"] in WAITING for row in siblings)
-            outcome = ending(siblings, now) if waits else "withdrawn"
+            outcome = self._settle(file["id"], end, siblings, now)
             others_wait = any(row["state"] == "new" for row in siblings if row["id"] != file["id"])
             woken = [] if others_wait or not job["payload"]["tell"] else _tell(current(names[0]), *names[1:], now)
-            if gave_up:
-                lanes.bury(lanes.queue_of(lease.lane), job["id"], job["attempts"] + 1, gave_up)
+            if isinstance(end, _Refused) and end.gave_up:
+                lanes.bury(lanes.queue_of(lease.lane), job["id"], job["attempts"] + 1, end.gave_up)
             else:
                 jobs.done(job["id"])
         measure.files.labels(file["channel"], outcome).inc()
@@ -249,9 +234,35 @@ class Files:
         for lane in woken:
             self.dispatcher.wake(lane)
 
+    def _settle(self, file_id: int, end: "_Kept | _Refused", siblings: Sequence[Row], now: datetime) -> str:
+        """Write what becomes of a file, given all those of its message as they are now; return it in one word."""
+        if not any(row["id"] == file_id and row["state"] in WAITING for row in siblings):
+            return "withdrawn"  # its message was deleted meanwhile
+        if isinstance(end, _Kept) and end.size > self._room(siblings):  # others were fetched meanwhile
+            end = _Refused(Refusal.TOO_MUCH, _why(Refusal.TOO_MUCH, self.limits))
+        if isinstance(end, _Refused):
+            attachments.refuse(file_id, end.refusal, end.reason)
+            return end.refusal.value
+        attachments.keep(file_id, end.sealed, end.media_type, end.size, now)
+        return "kept"
 
-Ending = Callable[[Sequence[Row], datetime], str]
-"""What becomes of a file, given all those of its message; returns it in one word."""
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A file that is here."""
+
+    sealed: bytes = field(repr=False)
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A file that is not taken. `gave_up`: what it failed of, if it may be had some other time."""
+
+    refusal: Refusal
+    reason: str
+    gave_up: str = ""
 
 
 def sniff(content: bytes) -> str:

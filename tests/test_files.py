@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.http.files import disposition
 from adapters.http.settings import HttpSettings
@@ -60,6 +61,13 @@ class Shelf(House):
         return [notice.lead for _, notice in self.chat.sent if notice.kind == "files_refused"]
 
 
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Many failures are meant, and to lay each out for people takes longer than the test."""
+    with capture_logs():
+        yield
+
+
 @pytest.fixture
 def house(db: str, clock: TestClock) -> Iterator[Shelf]:
     house = Shelf(clock)
@@ -85,12 +93,14 @@ def test_a_file_is_fetched_and_kept_with_the_incident(house: Shelf, clock: TestC
     assert house.told() == []
 
 
+@ON_SQLITE
 def test_a_file_of_a_further_message_is_kept_with_its_incident(house: Shelf) -> None:
     first = house.sends()
     assert house.sends(file(), key="m-2") == first
     assert [(row["incident"], row["external_id"]) for row in house.rows()] == [(first, "m-2")]
 
 
+@ON_SQLITE
 def test_an_incident_is_opened_and_confirmed_before_a_file_is_fetched(house: Shelf) -> None:
     house.cupboard.files["a"] = TryLater("not now")
     house.sends(file())
@@ -98,6 +108,7 @@ def test_an_incident_is_opened_and_confirmed_before_a_file_is_fetched(house: She
     assert [notice.kind for _, notice in house.chat.sent] == ["acknowledgement"]
 
 
+@ON_SQLITE
 def test_each_file_waits_for_itself_alone(house: Shelf) -> None:
     house.cupboard.files["a"] = TryLater("not now", retry_after=600)
     house.sends(file("a", "slow"), file("b", "quick"))
@@ -134,6 +145,7 @@ def test_a_process_that_dies_while_it_fetches_leaves_the_job_to_the_next(house: 
     assert house.cupboard.fetched == ["a", "a"]
 
 
+@ON_SQLITE
 def test_a_message_without_files_costs_no_statement_about_them(house: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     run = type(database.database.obj).execute_sql
@@ -158,6 +170,7 @@ def test_a_message_travels_with_its_files_and_without_them_says_nothing_of_them(
 # --- limits
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("limits", "files", "states"),
     [
@@ -181,6 +194,7 @@ def test_what_is_too_much_is_refused_before_it_is_fetched(
     house.stop()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("limits", "refusal"), [({"max_file": 5}, "too_large"), ({"max_files_size": 5}, "too_much")])
 def test_a_file_that_is_larger_than_its_sender_says_is_refused_while_it_is_fetched(
     house: Shelf, clock: TestClock, limits: dict[str, int], refusal: str
@@ -192,6 +206,7 @@ def test_a_file_that_is_larger_than_its_sender_says_is_refused_while_it_is_fetch
     house.stop()
 
 
+@ON_SQLITE
 def test_what_is_kept_of_a_message_counts_against_what_comes_after_it(house: Shelf, clock: TestClock) -> None:
     house = shelf(house, clock, max_files_size=4)
     house.sends(file("b", "one"), file("c", "two"))
@@ -199,6 +214,7 @@ def test_what_is_kept_of_a_message_counts_against_what_comes_after_it(house: She
     house.stop()
 
 
+@ON_SQLITE
 def test_of_hundreds_of_files_no_more_than_a_hundred_are_listed(house: Shelf) -> None:
     house.cupboard.files |= {f"f{number}": b"x" for number in range(10)}
     house.sends(*(file(f"f{number}", f"n{number}") for number in range(300)))
@@ -211,6 +227,7 @@ def test_of_hundreds_of_files_no_more_than_a_hundred_are_listed(house: Shelf) ->
 # --- telling the customer
 
 
+@ON_SQLITE
 def test_the_customer_is_told_once_of_all_that_was_refused_at_once(house: Shelf, clock: TestClock) -> None:
     house = shelf(house, clock, max_file=5)
     house.sends(file("a", "one.pdf", 100), file("a", "two.pdf", 100), file("b", "three.pdf", 2))
@@ -231,6 +248,7 @@ def test_what_turns_out_to_be_refused_is_told_once_when_all_are_settled(house: S
     assert "- one: we could not get it\n- three: we could not get it" in told
 
 
+@ON_SQLITE
 def test_the_customer_is_told_in_their_language_and_sent_no_link(house: Shelf, clock: TestClock) -> None:
     house = shelf(house, clock, max_files=0)
     text = "Meine Karte wurde zweimal belastet, bitte prüfen Sie das für mich"
@@ -243,6 +261,7 @@ def test_the_customer_is_told_in_their_language_and_sent_no_link(house: Shelf, c
     house.stop()
 
 
+@ON_SQLITE
 def test_a_machine_is_not_told_of_its_files(house: Shelf) -> None:
     house.cupboard.files["a"] = Undeliverable("gone")
     house.sends(key="m-0")
@@ -281,6 +300,7 @@ def test_a_file_that_cannot_be_had_is_refused_in_the_end_and_a_person_may_have_i
     house.stop()
 
 
+@ON_SQLITE
 def test_a_file_of_a_channel_that_is_switched_off_waits(house: Shelf) -> None:
     house.firstline.world = World([house.mail, house.chat], [house.classifier], None, house.clock)
     house.sends(file())
@@ -290,6 +310,7 @@ def test_a_file_of_a_channel_that_is_switched_off_waits(house: Shelf) -> None:
     assert house.states() == [("invoice.pdf", "kept")]
 
 
+@ON_SQLITE
 def test_a_source_that_never_answers_is_given_up_waiting_for(house: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
     monkeypatch.setattr(house.cupboard, "fetch", lambda ref, most: ended.wait(20))
@@ -380,6 +401,7 @@ def test_a_file_whose_message_is_deleted_while_it_is_fetched_is_not_kept(house: 
     assert house.told() == []
 
 
+@ON_SQLITE
 def test_a_message_that_was_deleted_before_it_came_brings_no_file(house: Shelf) -> None:
     house.delete("m-1", "d-1", channel="chat", lane="chat/7")
     house.sends(file())
@@ -489,6 +511,7 @@ def test_a_long_name_keeps_its_ending() -> None:
     assert len(file_name("x" * 500 + ".pdf")) == len(file_name("x" * 500)) == 200
 
 
+@ON_SQLITE
 def test_a_card_number_in_a_name_is_masked(house: Shelf) -> None:
     house.sends(file(name="card 4111 1111 1111 1111.png"))
     assert "4111 1111" not in house.rows()[0]["name"]

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
@@ -106,7 +106,7 @@ class _Task:
     """One file that is being fetched. `until` is when it must be here, on the monotonic clock."""
 
     file: str
-    token: str
+    token: str = field(repr=False)
     html: bool
     most: int
     until: float
