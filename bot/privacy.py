@@ -14,7 +14,6 @@ from bot.model import Caller, MessageKind, NoticeKind, Role, tidy
 from bot.ports import Clock
 from storage import attachments, customers, database, follow_ups, incidents, notifications, privacy
 from storage.database import Row
-from storage.jobs import fetch_lane
 from storage.privacy import FORGOTTEN
 from storage.tables import utc_text
 
@@ -157,7 +156,6 @@ def _check(person: "_Person", held: set[str], now: datetime) -> None:
             "then ask again."
         )
     waiting = [row["lane"] for row in (*person.notifications, *person.jobs) if row["due_at"] is not None]
-    waiting += [fetch_lane(row["id"]) for row in person.files]
     if privacy.busy(waiting, now) or not {row["id"] for row in person.incidents} <= held:
         raise Conflict("A worker has something of this customer in hand. Ask again in a minute.")
 
@@ -175,7 +173,6 @@ class _Person:
     accepted: Sequence[Row]
     notifications: Sequence[Row]
     jobs: Sequence[Row]
-    files: Sequence[Row]
 
     @classmethod
     def read(cls, customer: Row) -> "_Person":
@@ -194,7 +191,6 @@ class _Person:
             accepted=accepted,
             notifications=[row for incident_id in own_ids for row in notifications.of_incident(incident_id)],
             jobs=privacy.jobs(own_ids),
-            files=attachments.of_messages([(row["channel"], row["external_id"]) for row in written]),
         )
 
     @property

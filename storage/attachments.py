@@ -1,6 +1,6 @@
 """The files of customers' messages. What is read of many has no content in it: that may be megabytes each."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -85,8 +85,3 @@ def withdraw(channel: str, external_id: str, reason: str, name: str) -> None:
         "WHERE channel = ? AND external_id = ?",
         (name, reason, channel, external_id),
     )
-
-
-def of_messages(messages: Sequence[tuple[str, str]]) -> list[Row]:
-    """List the files of these messages (channel, external id)."""
-    return [row for channel, external_id in messages for row in of_message(channel, external_id)]

@@ -204,7 +204,8 @@ def erase_message(row: Row) -> tuple[int, int]:
 
 
 def erase_files(channel: str, external_id: str, now_called: str) -> int:
-    """Erase the files of a message, their names and their contents; no more is fetched. Return how many they were."""
+    """Erase the files of a message, their names and their contents; return how many they were. No more is fetched, and
+    a worker that is at it loses its lane."""
     of_it = (Attachment.channel == channel) & (Attachment.external_id == external_id)
     lanes = [fetch_lane(row["id"]) for row in rows(Attachment.select(Attachment.id).where(of_it))]
     for some in _some(lanes):
