@@ -481,7 +481,7 @@ def _firstline() -> Any:
     telemetry.set_up("WARNING", settings.log_format)
     _refuse_a_missing_file(settings.database_url)
     firstline.open_database(settings, migrating=False)
-    return firstline.Firstline(settings, firstline.World(senders=(), classifiers=(), desk=None), works=False)
+    return firstline.Firstline(settings, firstline.World.for_a_command(settings), works=False)
 
 
 def _refuse_a_missing_file(database_url: str) -> None:

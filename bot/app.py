@@ -85,7 +85,7 @@ class World:
             for classifier in import_module(name).classifiers(within)
         ]
         desks = [desk for name in adapters.DESKS for desk in import_module(name).desks()]
-        channels = [one for name in adapters.CHANNELS for one in import_module(name).channels(State(settings.seal))]
+        channels = _channels(settings)
         return cls(
             senders=[*(sender for name in adapters.SENDERS for sender in import_module(name).senders()), *channels],
             channels=channels,
@@ -93,6 +93,16 @@ class World:
             classifiers=[*asked, LocalModel.load().classify],
             desk=desks[0] if desks else None,
         )
+
+    @classmethod
+    def for_a_command(cls, settings: Settings) -> "World":
+        """Build what a command needs that changes incidents and leaves the work to others: to know the agents' boards.
+        Raises ConfigurationError."""
+        return cls(senders=(), classifiers=(), desk=None, channels=_channels(settings))
+
+
+def _channels(settings: Settings) -> list[Channel]:
+    return [one for name in adapters.CHANNELS for one in import_module(name).channels(State(settings.seal))]
 
 
 def switches() -> list[Switch]:
@@ -114,13 +124,13 @@ class Firstline:
         self.views = Views(settings.seal)
         self.dispatcher = Threads(lambda lane: self.lanes.run(lane), settings.workers) if works else Nobody()
         self.tokens = Tokens(world.clock)
-        self.privacy = Privacy(world.clock)
+        self.boards = tuple(channel.board for channel in world.channels if channel.board is not None)
+        self.privacy = Privacy(world.clock, self.boards)
 
     @cached_property
     def life(self) -> Life:
         """Made on first use: it asks the database for the key of its links."""
-        boards = [channel.board for channel in self.world.channels if channel.board is not None]
-        return Life(Policy.of(self.settings, boards), _links(self.settings))
+        return Life(Policy.of(self.settings, self.boards), _links(self.settings))
 
     @cached_property
     def commands(self) -> Commands:
@@ -150,7 +160,7 @@ class Firstline:
             dispatcher=self.dispatcher,
             clock=world.clock,
         )
-        outbox = Outbox({sender.name: sender for sender in world.senders}, settings.attempts)
+        outbox = Outbox({sender.name: sender for sender in world.senders}, settings.attempts, self.life.undelivered)
         desk = DeskJobs(world.desk, desk_breaker, desk_deadline)
         kept = Files(
             sources={source.name: source for source in world.files},

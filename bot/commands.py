@@ -14,12 +14,14 @@ import structlog
 from peewee import IntegrityError
 
 from bot import outbox, views, wording
+from bot.board import Line, What
 from bot.errors import Conflict, Forbidden, NotFound, NotUnderstood
 from bot.ids import new_id
 from bot.life import Life, current
 from bot.masking import mask
-from bot.model import Caller, Category, Classification, Incident, Role, tidy
+from bot.model import Caller, Category, Classification, Incident, IncidentDetails, Role, tidy
 from bot.ports import Clock, Dispatcher
+from bot.summary import summary
 from storage import customers, database, dead, follow_ups, incidents, lanes, notifications
 
 log = structlog.get_logger()
@@ -67,8 +69,10 @@ class Commands:
         is resolved already (the text says by whom and when), or was reopened after `at`."""
         with self._changing(name, caller, "resolve") as change:
             incident, now = change.incident, change.now
-            change.lanes += self.life.resolve(incident, caller.name, _note(note), now, at or now)
+            note = _note(note)
+            change.lanes += self.life.resolve(incident, caller.name, note, now, at or now)
             incidents.touch(incident.id, now)
+            change.tell("resolved", note)
         log.info("incident.resolved", incident_id=incident.id, ticket_id=incident.ticket_id)
         return change.incident
 
@@ -79,6 +83,7 @@ class Commands:
             with self._changing(name, caller, "reopen") as change:
                 change.lanes += self.life.reopen(change.incident, caller.name, change.now)
                 incidents.touch(change.incident.id, change.now)
+                change.tell("reopened")
         except IntegrityError:  # another incident of its conversation was opened at this very moment
             raise Conflict(f"The conversation of {change.incident.ticket_id} goes on in another ticket.") from None
         return change.incident
@@ -91,6 +96,7 @@ class Commands:
             incidents.touch(change.incident.id, change.now)
             incidents.assign(change.incident.id, to)
             change.record("assigned", before=change.incident.assignee, after=to)
+            change.tell("assigned", to or "nobody")
         return change.incident
 
     def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
@@ -114,31 +120,48 @@ class Commands:
                 )
                 notifications.cancel_reminders(incident.id)
                 change.record("replied")
+                change.tell("replied", text)
         return change.incident
 
-    def note(self, name: str, caller: Caller, text: str) -> Incident:
-        """Write a note for agents. It never goes out."""
+    def note(self, name: str, caller: Caller, text: str, seen_on: str = "") -> Incident:
+        """Write a note for agents. It never goes out. `seen_on` is the channel on whose board it was written, if it was
+        written on one."""
         text = _note(text)
         if not text:
             raise NotUnderstood("A note needs a text: note TKT-x text")
         with self._changing(name, caller, "note") as change:
             incidents.touch(change.incident.id, change.now)
             incidents.say([_said(change.incident, "note", caller.name, text, new_id(), change.now)])
+            change.tell("noted", text, seen_on)
         return change.incident
 
     def category(self, name: str, caller: Caller, category: str) -> Incident:
-        """Say what an incident is about; agents are told of one that becomes urgent by it."""
+        """Say what an incident is about, or confirm what a classifier said; agents are told of one that becomes urgent
+        by it. Raises Conflict if a person has said the same before."""
         known = {other.value: other for other in Category}
         chosen = known.get(tidy(category).lower().replace(" ", "_"))
         if chosen is None:
             raise NotUnderstood(f"There is no category {category[:32]!r}. There are: {', '.join(known)}.")
         with self._changing(name, caller, "category") as change:
-            if change.incident.category == chosen:
-                raise Conflict(f"{change.incident.ticket_id} is {chosen} already.")
-            said = Classification(chosen, None, "Set by a person.", caller.name)
-            incidents.touch(change.incident.id, change.now)
-            change.lanes += self.life.reclassify(change.incident, said, caller.name, change.now)
+            incident = change.incident
+            if incident.category == chosen and incident.reviewed_by is not None:
+                raise Conflict(f"{incident.ticket_id} is {chosen} already.")
+            incidents.touch(incident.id, change.now)
+            incidents.review(incident.id, caller.name)
+            if incident.category == chosen:
+                change.record("category_confirmed", after=chosen)
+                change.tell("confirmed", wording.category_word(chosen, "en"))
+            else:
+                said = Classification(chosen, None, "Set by a person.", caller.name)
+                change.lanes += self.life.reclassify(incident, said, caller.name, change.now)
+                change.tell("category", wording.category_word(chosen, "en"))
         return change.incident
+
+    def show(self, name: str, caller: Caller) -> IncidentDetails:
+        """Look at everything about an incident."""
+        self._allow(caller, Role.AGENT, "show", name)
+        with database.session():
+            return views.details(views.known(name))
 
     def status(self, name: str, caller: Caller) -> Incident:
         """Look at an incident; a customer at their own alone."""
@@ -190,8 +213,10 @@ class Commands:
             incident_id = views.known(name, exact=True)["id"]
             lanes.hold(incident_id)
             incident = current(incident_id)
-            change = _Change(incident, caller, self.clock(), [])
+            change = _Change(incident, caller, self.clock(), [], [])
             yield change
+            if change.lines:
+                change.lanes += self.life.show(incident.id, change.now, *change.lines)
             change.incident = current(incident.id)
         for lane in change.lanes:
             self.dispatcher.wake(lane)
@@ -210,6 +235,11 @@ class _Change:
     caller: Caller
     now: datetime
     lanes: list[str]
+    lines: list[Line]
+
+    def tell(self, what: What, text: str = "", seen_on: str = "") -> None:
+        """Have the boards say what was done."""
+        self.lines.append(Line(what, self.caller.name, text, seen_on))
 
     def record(self, name: str, before: str | None = None, after: str | None = None) -> None:
         incidents.record(self.incident.id, self.now, self.caller.name, name, before=before, after=after)
@@ -319,6 +349,10 @@ def _status(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str
     return line_of(do.status(_needed(_split(rest)[0], "status"), caller), caller)
 
 
+def _show(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    return summary(do.show(_needed(_split(rest)[0], "show"), caller))
+
+
 def _list(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
     found = do.list(caller, rest)
     return "\n".join(line_of(incident, caller) for incident in found) or "There are none."
@@ -355,7 +389,8 @@ TABLE: Mapping[str, Command] = {
     "assign": Command("assign TKT-x [who|me|nobody]", "give to an agent", Role.AGENT, _assign),
     "reply": Command("reply TKT-x text", "write to the customer", Role.AGENT, _reply),
     "note": Command("note TKT-x text", "write a note that stays inside", Role.AGENT, _write_note),
-    "category": Command("category TKT-x name", "say what it is about", Role.AGENT, _category),
+    "category": Command("category TKT-x name", "say what it is about, or confirm it", Role.AGENT, _category),
+    "show": Command("show TKT-x", "look at one, with what was said and done", Role.AGENT, _show),
     "status": Command("status TKT-x", "look at one", Role.CUSTOMER, _status),
     "list": Command("list [open|mine|category]", "list what is open", Role.CUSTOMER, _list),
     "help": Command("help", "this list", Role.CUSTOMER, _help),

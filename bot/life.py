@@ -7,7 +7,8 @@ the locks (storage/lanes.py): the desk's job, the follow-ups, the incident, then
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot import outbox, wording
+from bot import board, outbox, wording
+from bot.board import Line, What
 from bot.errors import Conflict, NotFound
 from bot.ids import new_id
 from bot.links import Links
@@ -31,8 +32,14 @@ class Life:
         follow_ups.schedule(incident_id, now, due)
 
     def alert(self, incident: Incident, why: str, now: datetime) -> list[str]:
-        """Tell the agents of an urgent incident, at once."""
-        return outbox.tell_agents(self.policy.agents, lambda to: wording.alert(incident, to, why), now)
+        """Tell the agents of an urgent incident, at once. That it was opened they see on a board."""
+        agents = self.policy.agents_without_board if why == "opened" else self.policy.agents
+        return outbox.tell_agents(agents, lambda to: wording.alert(incident, to, why), now)
+
+    def show(self, incident_id: str, now: datetime, *lines: Line) -> list[str]:
+        """Bring the boards up to date: the incident as it is now, and these lines of its timeline. Last of all changes
+        of the transaction."""
+        return board.show(self.policy.boards, incident_id, lines, now)
 
     def resolve(self, incident: Incident, actor: str, note: str, now: datetime, said_at: datetime) -> list[str]:
         """Resolve an incident, tell its customer and ask them how it was, and close it at the desk. `said_at` is when
@@ -68,6 +75,10 @@ class Life:
         if opened.priority == "urgent":
             lanes += self.alert(opened, f"reopened-{opened.openings}", now)
         return lanes
+
+    def undelivered(self, incident_id: str, what: What, text: str, now: datetime) -> None:
+        """Have the boards say what did not reach a customer, or may not have; `text` says what it was, and why."""
+        self.show(incident_id, now, Line(what, "Firstline", text))
 
     def reclassify(self, incident: Incident, said: Classification, actor: str, now: datetime) -> list[str]:
         """Replace what an incident is taken to be about; agents are told of one that becomes urgent by it."""

@@ -8,7 +8,7 @@ pending → sending → sent | simulated        it arrived, as far as anybody ca
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -17,7 +17,7 @@ from bot.deadline import DeadlinePassed, within
 from bot.errors import CannotTell, TryLater, Uncertain, Undeliverable
 from bot.lanes import Lease, asked_to_wait, backoff, describe
 from bot.measure import step
-from bot.model import Address, Incident, Notice, Sent
+from bot.model import TO_AGENTS, Address, Incident, Notice, Sent
 from bot.ports import Sender
 from storage import conversations, incidents, notifications
 
@@ -66,6 +66,11 @@ def on_timeline(incident: Incident, notice: Notice, now: datetime) -> dict[str, 
     }
 
 
+def lane_of(to: Address) -> str:
+    """The lane in which what we owe to an address is sent."""
+    return f"out/{to}"
+
+
 def _row(to: Address, notice: Notice, now: datetime) -> dict[str, Any]:
     return {
         "incident": notice.incident_id,
@@ -75,18 +80,29 @@ def _row(to: Address, notice: Notice, now: datetime) -> dict[str, Any]:
         "message": notice.text,
         "notice": notice.to_json(),
         "dedupe": notice.key,
-        "lane": f"out/{to}",
+        "lane": lane_of(to),
         "due_at": now,
         "created_at": now,
     }
 
 
-class Outbox:
-    """Handles the lanes of notifications. `senders` are those of the channels that are on, by name."""
+Undelivered = Literal["not_delivered", "perhaps_delivered"]
 
-    def __init__(self, senders: Mapping[str, Sender], attempts: int) -> None:
+
+class Outbox:
+    """Handles the lanes of notifications. `senders` are those of the channels that are on, by name. `undelivered` is
+    told, inside the transaction, what did not reach a customer (`not_delivered`) or may not have
+    (`perhaps_delivered`): the incident, which of the two, in words what and why, and when."""
+
+    def __init__(
+        self,
+        senders: Mapping[str, Sender],
+        attempts: int,
+        undelivered: Callable[[str, Undelivered, str, datetime], None] = lambda *_: None,
+    ) -> None:
         self._senders = senders
         self._attempts = attempts
+        self._undelivered = undelivered
 
     def handle(self, lease: Lease) -> None:
         """Take the notification at the head of the lane one step further."""
@@ -100,9 +116,10 @@ class Outbox:
             self._look(lease, sender)
 
     def _send(self, lease: Lease, sender: Sender) -> None:
-        row, to, notice = _read(lease)
+        row = lease.row
         with lease.fenced() as now:
             begun = notifications.mark_sending(row, now + timedelta(seconds=sender.deadline + 2 * MARGIN))
+        _, to, notice = _read(lease)
         if not begun:
             with lease.finishing():
                 log.info("notification.cancelled", **_names(row))
@@ -144,8 +161,9 @@ class Outbox:
 
     def _give_up(self, lease: Lease, reason: str) -> None:
         row = lease.row
-        with lease.finishing():
+        with lease.finishing() as now:
             notifications.mark_failed(row, reason)
+            self._tell(row, "not_delivered", reason, now)
         count(row, "failed")
         log.error("notification.failed", reason=reason, **_names(row))
 
@@ -186,7 +204,12 @@ class Outbox:
                 notifications.mark_pending(row, now, f"sent again, it may have arrived: {exc}", repeats=1)
             else:
                 notifications.mark_uncertain(row, None, f"nobody can say whether it arrived: {exc}")
+                self._tell(row, "perhaps_delivered", str(exc), now)
         log.warning("notification.repeated" if may_repeat else "notification.left_uncertain", **_names(row))
+
+    def _tell(self, row: Mapping[str, Any], what: Undelivered, why: str, now: datetime) -> None:
+        if row["kind"] not in TO_AGENTS:
+            self._undelivered(row["incident"], what, f"{row['kind']} by {row['channel']} ({why})", now)
 
     def _look_again(self, lease: Lease, exc: Exception) -> None:
         row = lease.row
@@ -198,8 +221,9 @@ class Outbox:
 
 
 def _read(lease: Lease) -> tuple[dict[str, Any], Address, Notice]:
+    """Read what is to be sent; its key is the row's, also after its text was rewritten."""
     row = lease.row
-    return row, Address(row["channel"], row["recipient"]), Notice.from_json(row["notice"])
+    return row, Address(row["channel"], row["recipient"]), Notice.from_json({**row["notice"], "key": row["dedupe"]})
 
 
 def count(row: Mapping[str, Any], outcome: str) -> None:

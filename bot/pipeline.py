@@ -174,6 +174,7 @@ class Pipeline:
             "resolutions": 0,
             "last_opened_at": now,
             "touched_at": None,
+            "reviewed_by": None,
         }
         while not incidents.open(values):
             values["ticket_id"] = local_number()
@@ -184,8 +185,8 @@ class Pipeline:
         return current(incident_id)
 
     def notify(self, incident: Incident, now: datetime, automatic: bool) -> list[str]:
-        """Owe an acknowledgement to every address of the customer, and a word to the agents if it is urgent; return
-        the lanes that they wait in."""
+        """Owe an acknowledgement to every address of the customer, a word to the agents if it is urgent, and a card on
+        their boards; return the lanes that they wait in."""
         lacks = missing(incident.category, incident.message)
         lanes = (
             []
@@ -194,7 +195,9 @@ class Pipeline:
                 incident, lambda to: wording.acknowledgement(incident, to, self.policy.follow_up_after, lacks), now
             )
         )
-        return lanes + (self.life.alert(incident, "opened", now) if incident.priority == "urgent" else [])
+        if incident.priority == "urgent":
+            lanes += self.life.alert(incident, "opened", now)
+        return lanes + self.life.show(incident.id, now)
 
     def schedule(self, incident: Incident, now: datetime) -> None:
         """Have somebody look again in a day."""

@@ -20,7 +20,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`agents` is where agents are told of what cannot wait; `quiet` is when no reminder is sent."""
+    """`agents` is where agents are told of what cannot wait; `boards` are those of them that show every incident as it
+    stands; `quiet` is when no reminder is sent."""
 
     follow_up_after: timedelta = timedelta(hours=24)
     escalate_after: timedelta = timedelta(hours=48)
@@ -28,12 +29,19 @@ class Policy:
     burst: timedelta = timedelta(seconds=60)
     reopen_within: timedelta = timedelta(days=14)
     agents: tuple[Address, ...] = ()
+    boards: tuple[Address, ...] = ()
     quiet: QuietHours | None = None
     files: Limits = Limits()
 
+    @property
+    def agents_without_board(self) -> tuple[Address, ...]:
+        """Who is not shown an incident when it is opened, and so must be told."""
+        return tuple(to for to in self.agents if to not in self.boards)
+
     @classmethod
     def of(cls, settings: Settings, boards: Iterable[Address] = ()) -> "Policy":
-        """Read the settings. `boards` are places on our channels where agents are told as well."""
+        """Read the settings. `boards` are the places on our channels where agents are told as well."""
+        boards = tuple(boards)
         mail = () if settings.agents_email is None else (Address("email", settings.agents_email),)
         return cls(
             follow_up_after=settings.follow_up_after,
@@ -42,6 +50,7 @@ class Policy:
             burst=settings.burst,
             reopen_within=settings.reopen_within,
             agents=(*mail, *boards),
+            boards=boards,
             quiet=settings.quiet,
             files=Limits(settings.max_file, settings.max_files, settings.max_files_size),
         )

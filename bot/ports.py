@@ -22,6 +22,7 @@ from bot.model import (
     Page,
     Received,
     Sent,
+    Workload,
 )
 
 Clock = Callable[[], datetime]
@@ -92,6 +93,12 @@ class Views(Protocol):
 
     def incidents(self, limit: int, status: str | None) -> list[Incident]: ...
 
+    def workload(self, agent: str, limit: int) -> Workload:
+        """Say what is open, for the agent of this name: at most `limit` incidents of theirs, and of the others."""
+
+    def own(self, customer: Address, limit: int) -> list[Incident]:
+        """List the incidents of the customer whom a channel knows by this name, the youngest first."""
+
     def incident(self, name: str) -> IncidentDetails | Received:
         """Find an incident by its id or ticket id. Raises NotFound."""
 
@@ -126,9 +133,11 @@ class Commands(Protocol):
     def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
         """Write to the customer; with a `key`, a repetition sends nothing."""
 
-    def note(self, name: str, caller: Caller, text: str) -> Incident: ...
+    def note(self, name: str, caller: Caller, text: str, seen_on: str = "") -> Incident:
+        """Write a note; `seen_on` is the channel on whose board it was written, if it was."""
 
-    def category(self, name: str, caller: Caller, category: str) -> Incident: ...
+    def category(self, name: str, caller: Caller, category: str) -> Incident:
+        """Say what it is about, or confirm it."""
 
 
 class Pages(Protocol):

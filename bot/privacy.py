@@ -8,9 +8,10 @@ from typing import Any
 
 import structlog
 
+from bot import board
 from bot.commands import known_customer, refuse
 from bot.errors import Conflict, NotFound
-from bot.model import Caller, MessageKind, NoticeKind, Role, tidy
+from bot.model import TO_AGENTS, Address, Caller, MessageKind, Role, tidy
 from bot.ports import Clock
 from storage import attachments, customers, database, follow_ups, incidents, notifications, privacy
 from storage.database import Row
@@ -22,10 +23,11 @@ log = structlog.get_logger()
 SOMEBODY_ELSE = "(somebody else)"
 """What an export shows of others."""
 
-TO_AGENTS = frozenset({NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION})
-
 FIGURES = frozenset(
-    {"opened", "reopened", "category", "assigned", "rated", "linked", "desk_closed", "desk_reopened"}
+    {
+        "opened", "reopened", "category", "category_confirmed", "assigned", "rated", "linked", "desk_closed",
+        "desk_reopened",
+    }
 )  # fmt: skip
 """Lines of the audit trail whose before and after are numbers, names of agents and the like. All others may quote."""
 
@@ -63,6 +65,7 @@ class Privacy:
     one name that a channel or an incident knows them by."""
 
     clock: Clock
+    boards: tuple[Address, ...] = ()
 
     def forget(self, customer: str, caller: Caller) -> Forgotten:
         """Erase a person from everything that is kept, in one transaction; the figures stay. What waits to be sent to
@@ -79,6 +82,8 @@ class Privacy:
             person, now = _Person.read(known), self.clock()
             _check(person, held, now)
             done = _Erasure(person, caller, now, privacy.alias()).run()
+            for row in person.incidents:
+                board.show(self.boards, row["id"], (), now)
         log.info("customer.forgotten", customer=done.customer_id, incidents=done.incidents)
         if privacy.scrub():
             return done

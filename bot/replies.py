@@ -3,11 +3,13 @@
 Everything in here runs inside the transaction that ends the message's way (`lease.finishing()`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from bot import files, outbox, routing, wording
+from bot.board import Line, What
 from bot.customers import identify
 from bot.life import Life, current
 from bot.model import Classification, InboundMessage, Incident, MessageKind
@@ -51,7 +53,7 @@ class Replies:
         did, lanes = self._do(move, incident, message, place, said, now)
         if message.attachments:
             lanes += files.take(current(incident.id), message, self.life.policy.files, now)
-        return Done(did, current(incident.id), lanes)
+        return self._done(did, incident, lanes, [_seen("wrote", message), *_lines(did, message)], now)
 
     def _do(
         self,
@@ -107,7 +109,14 @@ class Replies:
         if incident is None or (is_ours(message) and message.thread != incident.id):
             return Done("too_late", incident, [])
         did, lanes = self._press(incident, message, now)
-        return Done(did, current(incident.id), lanes)
+        return self._done(did, incident, lanes, _lines(did, message), now)
+
+    def _done(self, did: str, before: Incident, lanes: list[str], lines: list[Line], now: datetime) -> Done:
+        """Show the boards what was done, and what a classifier has changed because of it, if anything was."""
+        after = current(before.id)
+        if after.category != before.category:
+            lines = [*lines, Line("category", after.classified_by, wording.category_word(after.category, "en"))]
+        return Done(did, after, lanes + (self.life.show(after.id, now, *lines) if lines else []))
 
     def _press(self, incident: Incident, message: InboundMessage, now: datetime) -> tuple[str, list[str]]:
         name, _, turn = message.text.partition("@")
@@ -140,11 +149,34 @@ class Replies:
             message = replace(message, written_at=min(message.written_at or now, before))
         keep_revision(message, now)
         _show(original)
-        did = "deleted" if message.kind is MessageKind.DELETE else "edited"
+        did: Literal["edited", "deleted"] = "deleted" if message.kind is MessageKind.DELETE else "edited"
         incidents.record(original["incident"], now, message.customer_id, did)
         incident = current(original["incident"])
         more = self._reconsider(incident, said, now) if incident.status == "open" else []
-        return Done(did, current(incident.id), more)
+        return self._done(did, incident, more, [_seen(did, message)], now)
+
+
+LINES: Mapping[str, What] = {
+    "reopened": "reopened",
+    "solved_noted": "solved",
+    "not_solved_noted": "not_solved",
+    "rating_noted": "rated",
+}
+"""What the boards say of what a message did, beside its text."""
+
+
+def _lines(did: str, message: InboundMessage) -> list[Line]:
+    what = LINES.get(did)
+    score = message.text.partition("@")[0].removeprefix("rate-") if did == "rating_noted" else ""
+    return [] if what is None else [Line(what, message.customer_id, score)]
+
+
+def _seen(what: Literal["wrote", "edited", "deleted"], message: InboundMessage) -> Line:
+    """What the boards say of a message: what is to be seen of it by now, and never the text of one that is gone."""
+    row = incidents.message(message.channel, message.is_about)
+    if row is None or row["deleted_at"] is not None:
+        return Line("deleted", message.customer_id)
+    return Line(what, message.customer_id, row["text"])
 
 
 def is_ours(message: InboundMessage) -> bool:

@@ -10,15 +10,11 @@ from enum import StrEnum
 from typing import TypeGuard
 
 from bot.errors import Rerouted
-from bot.model import Category, Classification, InboundMessage, Incident, MessageKind, urgency
+from bot.model import SURE, Category, Classification, InboundMessage, Incident, MessageKind, urgency
 from bot.policy import Policy
 from bot.ratings import rating
 from bot.thanks import is_thanks, says_solved
 from storage import conversations, customers, incidents, lanes
-
-SURE = 0.8
-"""A classifier's word changes the course of an incident only from this confidence on. At 0.6 one of 28 short harmless
-answers ("I did that already") was a fraud report to the local model."""
 
 
 class Move(StrEnum):
@@ -165,4 +161,5 @@ def is_more_urgent(incident: Incident, said: Classification | None) -> bool:
 
 
 def _is_sure(said: Classification | None) -> TypeGuard[Classification]:
+    """A classifier changes the course of an incident only if it is sure."""
     return said is not None and (said.confidence or 0) >= SURE

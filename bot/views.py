@@ -10,6 +10,8 @@ from typing import Any
 from bot import routing
 from bot.errors import NotFound
 from bot.model import (
+    Address,
+    Category,
     FileView,
     InboundMessage,
     Incident,
@@ -18,11 +20,15 @@ from bot.model import (
     NotificationView,
     Received,
     TimelineEntry,
+    Workload,
     tidy,
+    urgency,
 )
 from bot.sealing import Seal
 from storage import attachments, conversations, customers, database, dead, inbox, incidents, notifications, stats
 from storage.dead import Dead
+
+URGENT = tuple(category.value for category in Category if urgency(category) == 2)
 
 DELETED = "(deleted by its author)"
 STILL_TO_COME = "It is still to be fetched: ask again."
@@ -39,12 +45,28 @@ class Views:
         with database.session():
             return [Incident.of(row) for row in incidents.newest(limit, status)]
 
+    def workload(self, agent: str, limit: int) -> Workload:
+        """Say what is open, for the agent of this name: at most `limit` incidents of theirs, and of the others."""
+        with database.session():
+            own = incidents.pressing(limit, URGENT, agent)
+            others = incidents.pressing(limit, URGENT, agent, others=True)
+            return Workload(_incidents(own), _incidents(others), *incidents.count_open(URGENT, agent))
+
+    def own(self, customer: Address, limit: int) -> list[Incident]:
+        """List the incidents of the customer whom a channel knows by this name, the youngest first."""
+        with database.session():
+            identity = customers.identity(customer.channel, customer.key)
+            if identity is None:
+                return []
+            known_as = [row["id"] for row in customers.identities(identity["customer"])]
+            return [Incident.of(row) for row in incidents.of_identities(known_as, limit)]
+
     def incident(self, name: str) -> IncidentDetails | Received:
         """Find an incident by its id or its ticket id, with its timeline and notifications. Raises NotFound."""
         with database.session():
             waiting = inbox.by_incident(tidy(name).lower())
             if waiting is None or waiting["state"] == "done":
-                return _details(known(_goes_on_in(waiting, name)))
+                return details(known(_goes_on_in(waiting, name)))
         said = waiting["payload"]
         return Received(
             waiting["incident_id"],
@@ -178,7 +200,12 @@ def _goes_on_in(handled: database.Row | None, name: str) -> str:
     return str(outcome.get("incident_id", name))
 
 
-def _details(row: database.Row) -> IncidentDetails:
+def _incidents(found: list[database.Row]) -> tuple[Incident, ...]:
+    return tuple(Incident.of(row) for row in found)
+
+
+def details(row: database.Row) -> IncidentDetails:
+    """Read everything about an incident's row; within a session."""
     said = [_entry(message) for message in incidents.messages(row["id"])]
     done = [
         TimelineEntry(event["at"], event["actor"], event["name"], event["after"] or "")

@@ -19,6 +19,7 @@ RIGHT_TO_LEFT = frozenset({"ar"})
 RATING = re.compile(r"rate-([1-5])")
 LONGEST_QUOTE = 500
 LISTED_FILES = 10
+IN_ONE_LINE = frozenset({"assigned", "category", "confirmed", "rated", "not_delivered", "perhaps_delivered"})
 
 Unit = Literal["minute", "hour", "day"]
 
@@ -137,6 +138,64 @@ def escalation(incident: Incident, to: Address, follow_up_id: int, now: datetime
     )
 
 
+def card(incident: Incident, to: Address, number: str) -> Notice:
+    """Show the agents an incident as it stands, with what they can do about it. `number` tells it from the cards before
+    it. The customer's words are all of them: whoever shows them cuts them."""
+    written = _notice(NoticeKind.CARD, incident, to, f"card-{number}", ENGLISH)
+    lead = _say(ENGLISH, "card.unsure") if incident.unsure else ""
+    return replace(
+        written, lead=lead, facts=_standing(incident), quote=incident.message, actions=_agents_actions(incident)
+    )
+
+
+def _standing(incident: Incident) -> tuple[tuple[str, str], ...]:
+    facts = {
+        "status": incident.status,
+        "priority": incident.priority,
+        "customer": incident.customer_id,
+        "channel": channel_name(incident.channel),
+        "category": _judged(incident),
+        "assignee": incident.assignee or "",
+        "resolved_by": incident.resolved_by or "",
+        "opened": _at(incident.created_at),
+        "reopened": _at(incident.last_opened_at) if incident.openings > 1 else "",
+        "resolved": _at(incident.resolved_at),
+    }
+    return tuple((_say(ENGLISH, f"card.{name}"), value) for name, value in facts.items() if value)
+
+
+def _judged(incident: Incident) -> str:
+    """What an incident is about, and how sure whoever said so was."""
+    word = category_word(incident.category, ENGLISH)
+    if incident.reviewed_by is not None or incident.confidence is None:
+        return word
+    return f"{word} ({incident.confidence:.0%})"
+
+
+def _agents_actions(incident: Incident) -> tuple[Action, ...]:
+    names = ["assign", "reply", "resolve"] if incident.status == "open" else ["reopen"]
+    confirm = [f"category-{incident.category}"] if incident.unsure else []
+    return tuple(Action(name, _label(name)) for name in [*names, *confirm, "category"])
+
+
+def _label(name: str) -> str:
+    """What stands on an agent's button; on `category-…` which category it confirms."""
+    kind, _, category = name.partition("-")
+    if category:
+        return _say(ENGLISH, "button.confirm", category=category_word(Category(category), ENGLISH))
+    return _say(ENGLISH, f"button.{kind}")
+
+
+def entry(incident: Incident, to: Address, number: str, what: str, who: str, text: str) -> Notice:
+    """Tell the agents, under its card, what has happened to an incident: `what` is a key of the section `entry`, `who`
+    did it, and `text` are their words."""
+    written = _notice(NoticeKind.ENTRY, incident, to, f"entry-{number}", ENGLISH)
+    lead, facts = _say(ENGLISH, f"entry.{what}"), ((_say(ENGLISH, "card.by"), who),)
+    if what in IN_ONE_LINE:
+        return replace(written, lead=f"{lead} {text}", facts=facts)
+    return replace(written, lead=lead, facts=facts, quote=text)
+
+
 def _for_agents(written: Notice, incident: Incident) -> Notice:
     assigned = ((_say(ENGLISH, "agents.assignee"), incident.assignee),) if incident.assignee else ()
     return replace(written, facts=_facts(incident, ENGLISH) + assigned, quote=quoted(incident.message))
@@ -179,6 +238,15 @@ def question(name: str, language: str) -> str:
 def category_word(category: Category, language: str) -> str:
     """Return what people call a category."""
     return _say(language, f"category.{category}")
+
+
+def channel_name(channel: str) -> str:
+    """Return what a channel is called on a card: a message of it, in English."""
+    return _channel_word(channel, ENGLISH)
+
+
+def _at(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _channel_word(channel: str, language: str) -> str:

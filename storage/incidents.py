@@ -22,8 +22,7 @@ def get(incident_id: str) -> Row | None:
 
 def many(incident_ids: Sequence[str]) -> list[Row]:
     """Read these incidents, in any order."""
-    marks = ", ".join("?" for _ in incident_ids)
-    return _listed(f"id IN ({marks})", incident_ids) if incident_ids else []
+    return _listed(f"id IN ({_marks(incident_ids)})", incident_ids) if incident_ids else []
 
 
 def by_ticket(ticket_id: str) -> list[Row]:
@@ -91,6 +90,11 @@ def classify(incident_id: str, category: str, confidence: float | None, reason: 
     Incident.update(**changes).where(Incident.id == incident_id).execute()
 
 
+def review(incident_id: str, by: str) -> None:
+    """Remember the person who has confirmed or changed what an incident is about."""
+    Incident.update(reviewed_by=by).where(Incident.id == incident_id).execute()
+
+
 def link(incident_id: str, external_ticket_id: str) -> None:
     """Remember the desk's id of an incident whose ticket number the customer knows already."""
     Incident.update(external_ticket_id=external_ticket_id).where(Incident.id == incident_id).execute()
@@ -127,15 +131,41 @@ def of_chat(chat: str, identity_id: int, status: str, since: datetime) -> list[R
     )
 
 
+def pressing(limit: int, urgent: Sequence[str], agent: str, others: bool = False) -> list[Row]:
+    """List the open incidents that are assigned to an agent, or (`others`) all that are not: those of the `urgent`
+    categories first, then the oldest."""
+    whose = "(assignee IS NULL OR assignee <> ?)" if others else "assignee = ?"
+    return _listed(
+        f"status = 'open' AND {whose} ORDER BY CASE WHEN classification IN ({_marks(urgent)}) THEN 0 ELSE 1 END, "
+        "created_at, id LIMIT ?",
+        [agent, *urgent, limit],
+    )
+
+
+def count_open(urgent: Sequence[str], agent: str) -> tuple[int, int, int]:
+    """Count the open incidents: in all, those of the `urgent` categories, those that are assigned to an agent."""
+    found = execute(
+        f"SELECT COUNT(*), COUNT(CASE WHEN classification IN ({_marks(urgent)}) THEN 1 END), "
+        "COUNT(CASE WHEN assignee = ? THEN 1 END) FROM incidents WHERE status = 'open'",
+        [*urgent, agent],
+    )
+    everything, pressing, own = found.fetchone()
+    return everything, pressing, own
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" for _ in values)
+
+
 def _listed(condition: str, values: Sequence[Any]) -> list[Row]:
     """List the incidents that meet a condition (the end of a SELECT, written by hand)."""
     return rows(Incident.raw(f"SELECT * FROM incidents WHERE {condition}".replace("?", database.param), *values))
 
 
-def of_identities(identity_ids: Sequence[int]) -> list[Row]:
+def of_identities(identity_ids: Sequence[int], limit: int | None = None) -> list[Row]:
     """List the incidents that somebody of these opened, the youngest first."""
     found = Incident.select().where(Incident.identity.in_(list(identity_ids)))
-    return rows(found.order_by(Incident.created_at.desc(), Incident.id))
+    return rows(found.order_by(Incident.created_at.desc(), Incident.id).limit(limit))
 
 
 def say(values: Sequence[Mapping[str, Any]]) -> None:

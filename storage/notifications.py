@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import lanes
-from storage.database import Row, insert, rows, update
+from storage.database import Row, execute, insert, rows, update
 from storage.tables import Notification
 
 
@@ -33,7 +33,26 @@ def mark_sending(row: Row, settles_at: datetime) -> bool:
         update(Notification, row["id"], {"status": "cancelled", "due_at": None}, "AND status = 'pending'")
         return False
     row.update(changes)
+    if row["kind"] == "card":  # it may have been rewritten since it was read
+        row["notice"] = _written(row["id"])
     return True
+
+
+def rewrite(lane: str, incident_id: str, kind: str, message: str, notice: Mapping[str, Any]) -> bool:
+    """Replace the text of the notification of this kind that waits in this lane; False if none does. The caller has the
+    lane (`lanes.wake`), so that nobody begins to send it meanwhile."""
+    text = Notification.notice.db_value(notice)
+    changed = execute(
+        "UPDATE notifications SET message = ?, notice = ? "
+        "WHERE incident_id = ? AND kind = ? AND lane = ? AND status = 'pending'",
+        (message, text, incident_id, kind, lane),
+    )
+    return bool(changed.rowcount)
+
+
+def _written(row_id: int) -> Any:
+    found = execute("SELECT notice FROM notifications WHERE id = ?", (row_id,)).fetchone()
+    return Notification.notice.python_value(found[0])
 
 
 def mark_sent(row: Row, status: str, provider_id: str, at: datetime) -> None:

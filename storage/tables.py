@@ -121,6 +121,7 @@ class Incident(Table):
     resolutions = IntegerField(default=0)
     last_opened_at = UTCDateTimeField()
     touched_at = UTCDateTimeField(null=True)
+    reviewed_by = TextField(null=True)  # the person who has confirmed or changed the category
 
     class Meta:
         table_name = "incidents"

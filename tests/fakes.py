@@ -46,6 +46,7 @@ class RecordingSender:
         self.arrives_all_the_same = False
         self.can_look = True
         self.sent: list[tuple[Address, Notice]] = []
+        self.board: Address | None = None
         self._guard = threading.Lock()
 
     def send(self, to: Address, notice: Notice) -> Sent:

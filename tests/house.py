@@ -33,7 +33,8 @@ def by_words(text: str) -> Classification:
 
 
 class House:
-    """One process that works when it is told to. `mail` is its sender of mails, `chat` that of a chat."""
+    """One process that works when it is told to. `mail` is its sender of mails, `chat` that of a chat, which may have a
+    `board`."""
 
     def __init__(
         self,
@@ -41,13 +42,16 @@ class House:
         desk: TicketDesk | None = None,
         classifier: Any = by_words,
         mail: RecordingSender | None = None,
-        chat: RecordingSender | None = None,
+        chat: Any = None,
+        board: Address | None = None,
         files: Sequence[FileSource] = (),
         **settings: Any,
     ) -> None:
         self.clock = clock
         self.mail = mail or RecordingSender("email")
-        self.chat = chat or RecordingSender("chat")
+        self.chat: Any = chat or RecordingSender("chat")
+        if board is not None:
+            self.chat.board = board
         self.desk = desk
         self.classifier = classifier
         self.sources = files
@@ -56,7 +60,8 @@ class House:
 
     def start(self) -> None:
         """Begin anew, as after a crash: nothing is kept but the database, and what was sent."""
-        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, files=self.sources)
+        channels: Any = [self.chat]
+        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, channels, self.sources)
         self.firstline = Firstline(self.settings, world, works=False)
         self._number = 0
 

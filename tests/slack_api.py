@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
+from slack_sdk.models.views import View
 
 TOKEN = "xoxb-1234567890-abcdefghijkl"
 TEAM, BOT = "T1", "UBOT"
@@ -70,6 +71,7 @@ class Message:
     metadata: dict[str, Any] | None = None
     by_bot: bool = False
     reactions: set[str] = field(default_factory=set)
+    broadcast: bool = False
 
     @property
     def key(self) -> str | None:
@@ -81,15 +83,17 @@ class SlackApi:
     """A workspace with these conversations, in each of which the bot is. A context manager.
 
     `url` is what SLACK_API_URL should be. `calls` are all calls in order, `conversations` all messages, `chats` the
-    direct message of each person. `answers` are for methods that it has no idea of. Each call of `refuse`,
-    `answer_with`, `hang` and `drop` is about one call of a method, the next that nothing was said about yet. `files` is
-    what can be downloaded at which path, `fetched` the paths that were asked for, each with its token.
+    direct message of each person, `homes` what the app's home shows to each. `answers` are for methods that it has no
+    idea of. Each call of `refuse`, `answer_with`, `hang` and `drop` is about one call of a method, the next that
+    nothing was said about yet. `files` is what can be downloaded at which path, `fetched` the paths that were asked
+    for, each with its token.
     """
 
     def __init__(self, *conversations: str) -> None:
         self.calls: list[Call] = []
         self.conversations: dict[str, list[Message]] = {name: [] for name in conversations}
         self.chats: dict[str, str] = {}
+        self.homes: dict[str, dict[str, Any]] = {}
         self.archived: set[str] = set()
         self.answers: dict[str, Answer] = {"views.open": {}, "users.info": {}}
         self.files: dict[str, File] = {}
@@ -225,6 +229,7 @@ class SlackApi:
         message = Message(
             self._next_ts(), said["text"], thread, said.get("blocks", []), said.get("metadata"), by_bot=True
         )
+        message.broadcast = said.get("reply_broadcast") in (True, "1", "true")
         self.conversations[channel].append(message)
         return {"ok": True, "channel": channel, "ts": message.ts, "message": {"text": message.text}}
 
@@ -274,6 +279,17 @@ class SlackApi:
         chat = self.chats.get(asked["users"])
         return _error("user_not_found") if chat is None else {"ok": True, "channel": {"id": chat}}
 
+    def _publish(self, said: dict[str, Any]) -> Answer:
+        view = json.loads(said["view"]) if isinstance(said["view"], str) else said["view"]
+        try:
+            View(**view).to_dict()
+            for block in Block.parse_all(view["blocks"]):
+                block.to_dict()
+        except SlackObjectFormationError:
+            return _error("invalid_arguments")
+        self.homes[said["user_id"]] = view
+        return {"ok": True, "view": view}
+
     def _test_auth(self, asked: dict[str, Any]) -> Answer:
         return {"ok": True, "team_id": TEAM, "user_id": BOT, "bot_id": "B1", "team": "Shop", "user": "firstline"}
 
@@ -296,6 +312,7 @@ DEEDS: dict[str, Callable[[SlackApi, dict[str, Any]], Answer]] = {
     "conversations.history": SlackApi._history,
     "conversations.replies": SlackApi._replies,
     "conversations.open": SlackApi._open,
+    "views.publish": SlackApi._publish,
     "auth.test": SlackApi._test_auth,
     "team.info": SlackApi._team,
 }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.commands import LONGEST_NOTE, LONGEST_REPLY, TABLE
-from bot.errors import Conflict, FirstlineError, Forbidden, NotFound, NotUnderstood
+from bot.errors import Conflict, FirstlineError, Forbidden, NotFound, NotUnderstood, Undeliverable
 from bot.model import Address, Caller, Role
 from storage.tables import Event, Message
 from tests.fakes import TestClock
@@ -188,8 +188,16 @@ def test_what_becomes_urgent_by_an_agents_word_is_told_to_all(house: House, tick
 def test_what_is_done_already_is_said_to_be(house: House, ticket: str) -> None:
     with pytest.raises(Conflict, match="is open already"):
         house.commands.reopen(ticket, CLERK)
+    house.commands.category(ticket, CLERK, "duplicate_payment")  # a person confirms what a classifier said
     with pytest.raises(Conflict, match="is duplicate_payment already"):
         house.commands.category(ticket, CLERK, "duplicate_payment")
+
+
+def test_a_category_that_is_confirmed_stays_the_classifiers_with_its_confidence(house: House, ticket: str) -> None:
+    house.commands.category(ticket, CLERK, "duplicate_payment")
+    incident = only(house)
+    assert (incident["classified_by"], incident["confidence"], incident["reviewed_by"]) == ("words", 0.95, "clerk")
+    assert house.events(incident["id"])[-1] == "category_confirmed"
 
 
 def test_a_customer_who_is_not_known_has_no_tickets(house: House, ticket: str) -> None:
@@ -223,3 +231,33 @@ def test_no_line_however_odd_is_more_than_a_clear_refusal(house: House, ticket: 
         except FirstlineError as exc:
             answer = str(exc)
         assert 0 < len(answer) < 2000
+
+
+def test_an_agent_is_shown_what_was_said_and_done_and_what_did_not_arrive(house: House, ticket: str) -> None:
+    house.commands.note(ticket, EVA, "She called.")
+    house.mail.failures = [Undeliverable("there is no such mailbox")]
+    house.commands.reply(ticket, EVA, "Which shop\nwas it?")
+    house.work()
+    lines = house.commands.run(f"show {ticket}", CLERK).splitlines()
+    assert lines[:4] == [
+        f"{ticket}  open, opened 2026-11-22 12:00 UTC",
+        "duplicate_payment, 95% by words, normal, assigned to nobody",
+        "Customer: C-1042, answered by email",
+        f"> {TWICE}",
+    ]
+    assert "11-22 12:00  eva  note: She called." in lines
+    assert "11-22 12:00  eva  agent: Which shop was it?" in lines
+    assert lines[-1] == "! reply by email: failed (there is no such mailbox)"
+
+
+def test_what_is_shown_of_a_long_story_fits_a_chat(house: House, ticket: str) -> None:
+    for number in range(40):
+        house.commands.note(ticket, EVA, f"{number} " + "long " * 300)
+    shown = house.commands.run(f"show {ticket}", CLERK)
+    assert len(shown) <= 3000
+    assert "earlier lines" in shown
+
+
+def test_a_customer_is_shown_nothing_by_it(house: House, ticket: str) -> None:
+    with pytest.raises(Forbidden):
+        house.commands.run(f"show {ticket}", CUSTOMER)

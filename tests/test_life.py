@@ -34,7 +34,7 @@ from hypothesis.stateful import (
 )
 
 from bot.errors import Conflict
-from bot.model import Address, Category, InboundMessage, MessageKind, NoticeKind, Received, urgency
+from bot.model import TO_AGENTS, Address, Category, InboundMessage, MessageKind, NoticeKind, Received, urgency
 from bot.views import DELETED
 from bot.wording import said
 from storage import database
@@ -53,6 +53,7 @@ COMPLAINTS = (
     "Something is wrong",
 )
 ANSWERS = ("thanks", "¡Gracias!", "5", "2", "yes, solved", "no, not solved", "still nothing")
+BOARD = Address("chat", "board")
 CUSTOMERS = ("C-1", "u-7", "u-8", "u-9", ANA.key)
 BUTTONS = ("solved", "not_solved", "rate-1", "rate-5")
 LENGTHS = (
@@ -167,12 +168,12 @@ class Life(RuleBasedStateMachine):
         self.last_notification = 0
         self.wrong: list[str] = []
 
-    @initialize(desk=st.sampled_from((None, "plain", "odd")), text=TEXT)
-    def begin(self, desk: str | None, text: str) -> None:
+    @initialize(desk=st.sampled_from((None, "plain", "odd")), board=st.sampled_from((None, BOARD)), text=TEXT)
+    def begin(self, desk: str | None, board: Address | None, text: str) -> None:
         self.mail = MoodySender("email", True, self.fuse, self.watch)
         self.chat = MoodySender("chat", False, self.fuse, self.watch)
         self.desk = None if desk is None else MoodyDesk(DESK_NUMBERS[desk], self.fuse)
-        self.house = House(self.clock, self.desk, self.classify, self.mail, self.chat)
+        self.house = House(self.clock, self.desk, self.classify, self.mail, self.chat, board)
         self.writes_on_the_web(text, late=False, pace=0)
 
     def classify(self, text: str) -> Any:
@@ -650,8 +651,8 @@ def a_category_becomes_less_urgent_only_by_an_agent(life: Life, books: Books) ->
 def nobody_is_written_to_but_the_customer_and_the_agents(life: Life, books: Books) -> None:
     for row in books[Notification]:
         known = [Address(**to) for to in books.incidents[row["incident"]]["addresses"]]
-        to_agents = NoticeKind(row["kind"]) in (NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION)
-        assert Address(row["channel"], row["recipient"]) in ([AGENTS] if to_agents else known)
+        agents = [AGENTS, BOARD] if NoticeKind(row["kind"]) in TO_AGENTS else []
+        assert Address(row["channel"], row["recipient"]) in (agents or known)
 
 
 def each_address_gets_one_acknowledgement(life: Life, books: Books) -> None:
@@ -828,7 +829,38 @@ def everything_that_can_become_of_it_is_reached(life: Life, books: Books) -> Non
         reach(f"sent: {row['kind']} is {row['status']}")
 
 
+def the_board_shows_each_incident_as_it_stands(life: Life, books: Books) -> None:
+    if life.house.chat.board is None:
+        return
+    for incident_id, row in books.incidents.items():
+        cards = [one for one in books.of(Notification, incident_id) if one["kind"] == NoticeKind.CARD]
+        assert cards
+        if all(one["status"] == "sent" for one in cards):
+            shown = [notice for _, notice in life.chat.sent if notice.key in {one["dedupe"] for one in cards}][-1]
+            facts = dict(shown.facts)
+            assert (facts["Status"], facts.get("Assigned to")) == (row["status"], row["assignee"])
+            assert shown.quote == row["message"]
+            reach("a card was seen")
+
+
+def what_happened_stands_below_the_card(life: Life, books: Books) -> None:
+    if life.house.chat.board is None:
+        return
+    for incident_id in books.incidents:
+        owed = [
+            row for row in books.of(Notification, incident_id) if row["kind"] in (NoticeKind.CARD, NoticeKind.ENTRY)
+        ]
+        assert owed[0]["kind"] == NoticeKind.CARD
+        told = Counter(row["notice"]["lead"] for row in owed)
+        done = Counter(line["name"] for line in books.of(Event, incident_id))
+        assert told["We answered the customer:"] == done["replied"]
+        assert told["Open again."] == done["reopened"]
+        assert told["Resolved."] + told["The customer says that it is solved."] == done["resolved"]
+
+
 IN_THE_END = (
+    the_board_shows_each_incident_as_it_stands,
+    what_happened_stands_below_the_card,
     everything_that_can_become_of_it_is_reached,
     everything_was_handled,
     every_text_was_sent_or_it_is_known_why_not,

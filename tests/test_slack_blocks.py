@@ -34,6 +34,12 @@ CARD = replace(
     lead="",
     facts=(("Status", "open"), ("Priority", "normal"), ("About", "Duplicate payment"), ("Opened", "2026-11-22 12:00")),
     closing="",
+    actions=(
+        Action("assign", "Assign to me"),
+        Action("reply", "Reply"),
+        Action("category-other", "Confirm: Other"),
+        Action("category", "Category"),
+    ),
 )
 ENTRY = replace(ACK, kind=NoticeKind.ENTRY, greeting="", lead="T1/U7 wrote", facts=(), closing="")
 NASTY = "<!channel> <@U123> <!subteam^S1> <https://evil.example|your bank> & <script> &lt;!here&gt;"
@@ -226,7 +232,7 @@ def test_a_link_is_not_put_beside_the_button_that_stands_for_it() -> None:
 def test_a_card_is_headed_by_ticket_priority_and_status() -> None:
     header = render(CARD)[1][0]
     assert header["type"] == "header"
-    assert header["text"]["text"] == "TKT-98042a72 · normal · open"
+    assert header["text"]["text"] == "🟢 TKT-98042a72 · normal · open"
 
 
 def test_a_card_shows_its_facts_and_the_customers_words() -> None:
@@ -239,12 +245,9 @@ def test_a_card_tells_the_time_in_small_print() -> None:
     assert texts(context) == ["Opened: 2026-11-22 12:00"]
 
 
-def test_the_card_of_an_open_incident_can_be_assigned_answered_and_resolved() -> None:
-    assert buttons(CARD) == dict.fromkeys(("assign", "reply", "resolve"), "TKT-98042a72")
-
-
-def test_the_card_of_a_resolved_incident_can_be_reopened() -> None:
-    assert buttons(replace(CARD, facts=(("Status", "resolved"),))) == {"reopen": "TKT-98042a72"}
+def test_the_buttons_of_a_card_are_those_that_the_core_names() -> None:
+    assert buttons(CARD) == dict.fromkeys(("assign", "reply", "category-other"), "TKT-98042a72")
+    assert buttons(replace(CARD, actions=())) == {}
 
 
 def test_a_card_has_a_menu_of_all_categories() -> None:
@@ -254,10 +257,10 @@ def test_a_card_has_a_menu_of_all_categories() -> None:
     assert [option["value"] for option in menu["options"]] == [f"TKT-98042a72:{each}" for each in Category]
 
 
-def test_an_entry_says_in_small_print_who_said_what() -> None:
-    _, [block] = render(ENTRY)
-    assert block["type"] == "context"
-    assert texts(block) == ["T1/U7 wrote", "> I was charged twice.\n> Please help"]
+def test_an_entry_says_in_small_print_who_spoke_and_below_it_what_they_said() -> None:
+    _, [small, said] = render(ENTRY)
+    assert (small["type"], said["type"]) == ("context", "section")
+    assert texts([small, said]) == ["T1/U7 wrote", "I was charged twice.\nPlease help"]
 
 
 @pytest.mark.parametrize("kind", [NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION])

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from adapters.slack.channel import SlackChannel
 from adapters.slack.files import SlackFiles, attachments
 from adapters.slack.settings import SlackSettings
+from adapters.slack.translate import heard
 from bot.errors import TooLarge, TryLater, Undeliverable
 from bot.model import Attachment, MessageKind
 from bot.ports import FileSource
@@ -20,7 +21,7 @@ from storage.tables import Attachment as Row
 from tests.fakes import RecordingSender, TestClock
 from tests.house import House
 from tests.slack_api import TOKEN, File, SlackApi
-from tests.test_slack_in import SECRET, WATCH, event, heard
+from tests.slack_house import SECRET, WATCH, event
 
 PDF = b"%PDF-1.7\n"
 LOGIN = File(b"<html>Sign in to Shop</html>", "text/html; charset=utf-8")

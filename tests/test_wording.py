@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 MAIL = Address("email", "ana@example.com")
 PHONE = Address("sms", "+14155552671")
 OTHER_LANGUAGES = [language for language in LANGUAGES if language != "en"]
-AGENTS_SECTIONS = {"agents", "agent_reminder", "escalation"}
+AGENTS_SECTIONS = {"agents", "agent_reminder", "escalation", "card", "button", "entry"}
 WORDS = "Xylophone https://evil.example/login"
 INCIDENT = Incident(
     id="3f2b6c1e-98a7-4d11-8c3a-123456789012",

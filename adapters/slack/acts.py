@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from adapters.slack import keys
+from adapters.slack.home import LISTED, REPORT, View, home_of_agent, home_of_customer, named_in
 from adapters.slack.keys import Place
+from adapters.slack.people import People
 from adapters.slack.rights import Agents
 from adapters.slack.settings import SlackSettings
 from adapters.slack.translate import Payload, Post, escape, opened, plain, pressed, reported, when
@@ -33,10 +35,13 @@ if TYPE_CHECKING:
 BRIEF: Final = 1
 """Seconds that a call within a request may take: Slack waits three for all of it."""
 
+WAIT_FOR_NAMES: Final = BRIEF / 2
+"""Seconds that a request waits for the names of people; it is not the only thing that it waits for."""
+
 SKEW: Final = timedelta(minutes=1)
 """How far Slack's clock and ours may be apart."""
 
-ON_A_TICKET: Final = frozenset({"resolve", "reopen", "assign", "reply", "note", "category", "status"})
+ON_A_TICKET: Final = frozenset({"resolve", "reopen", "assign", "reply", "note", "category", "show", "status"})
 LISTS: Final = frozenset({"", "open", "mine", *Category})
 
 LONGEST_TEXT: Final = 3000
@@ -79,6 +84,11 @@ class Web:
         """Return the people of a user group. Raises what the library raises, unlike the others."""
         return list(self._patient.usergroups_users_list(usergroup=group).get("users") or ())
 
+    @cached_property
+    def people(self) -> People:
+        """What people are called."""
+        return People(lambda user: self._quick.users_info(user=user).get("user") or {})
+
     def tell(self, place: Place, user: str, text: str) -> None:
         """Say something that this person alone sees, until they reload."""
         self._ask(
@@ -93,6 +103,10 @@ class Web:
         """Open a form for the person who has just done something; return whether it was."""
         opened = self._ask("views.open", self._quick, lambda slack: slack.views_open(trigger_id=trigger_id, view=form))
         return opened is not None
+
+    def publish(self, user: str, view: dict[str, Any]) -> None:
+        """Show a view in a person's home of the app."""
+        self._ask("views.publish", self._quick, lambda slack: slack.views_publish(user_id=user, view=view))
 
     def direct_message(self, user: str) -> str | None:
         """Return the channel of the direct message to a person."""
@@ -230,6 +244,9 @@ class Acts:
     def press(self, body: Payload) -> None:
         """Do what a button or a menu in a message says; the answer, if there is one, is told to who pressed it."""
         person = self.person(body)
+        if _is_at_home(body):
+            self._press_at_home(body, person)
+            return
         for action in body.get("actions") or ():
             holder, root = _holder(body, person.home)
             if holder is None:
@@ -248,13 +265,19 @@ class Acts:
             at = str(action.get("action_ts") or "")
             self.core.intake.accept(pressed(f"{name}@{turn}", holder, root, person.key, at))
             return DONE.get(name.partition("-")[0], "")
-        if name in ("assign", "resolve", "reopen"):
-            self.core.commands.run(f"{name} {value}", self.caller(person))
-        elif name == "category":
+        if name == "category":
             ticket, _, category = str((action.get("selected_option") or {}).get("value") or "").rpartition(":")
             self.core.commands.category(ticket, self.caller(person), category)
+        return self._press_on_ticket(name, value, person, str(body.get("trigger_id") or ""))
+
+    def _press_on_ticket(self, name: str, ticket: str, person: Person, trigger_id: str) -> str:
+        """Do what an agents' button says, wherever it stands."""
+        if name in ("assign", "resolve", "reopen"):
+            self.core.commands.run(f"{name} {ticket}", self.caller(person))
+        elif name.startswith("category-"):  # the button that confirms it
+            self.core.commands.category(ticket, self.caller(person), name.removeprefix("category-"))
         elif name == "reply":
-            return self._ask_for_reply(value, person, str(body.get("trigger_id") or ""))
+            return self._ask_for_reply(ticket, person, trigger_id)
         return ""
 
     def _turn(self, name: str, value: str, person: Person, posted_at: Any) -> int:
@@ -282,6 +305,39 @@ class Acts:
         if not self.is_agent(person):
             raise Forbidden("reply is for agents, and you are not one of them.")
         return "" if self.web.open_form(trigger_id, reply_form(ticket)) else CANNOT_OPEN
+
+    # --- the app's home
+
+    def show_home(self, person: Person, says: str = "") -> None:
+        """Show a person their home, with what is to be said at its top. Never raises: nothing depends on it, and
+        whoever opens it again has it looked at again."""
+        try:
+            view = self._home(person, says)
+        except Exception as exc:  # such as the database's, when it is away
+            log.warning("slack.home_not_shown", error=type(exc).__name__)
+            return
+        self.web.publish(person.user, view)
+
+    def _home(self, person: Person, says: str) -> View:
+        views, now = self.core.views, self.core.clock()
+        if not self.is_agent(person):
+            return home_of_customer(views.own(Address("slack", person.key), LISTED + 1), now, says)
+        work = views.workload(person.key, LISTED)
+        return home_of_agent(work, self.web.people.names(named_in(work), WAIT_FOR_NAMES), now, says)
+
+    def _press_at_home(self, body: Payload, person: Person) -> None:
+        """Do what a button in the home says. There is no message to answer in: the answer stands in the home."""
+        says, trigger_id = "", str(body.get("trigger_id") or "")
+        for action in body.get("actions") or ():
+            name, value = str(action.get("action_id")), str(action.get("value") or "")
+            try:
+                if name == REPORT:
+                    says = "" if self.web.open_form(trigger_id, report_form(at_home=True)) else CANNOT_OPEN
+                else:
+                    says = self._press_on_ticket(name, value, person, trigger_id)
+            except FirstlineError as exc:
+                says = str(exc)
+        self.show_home(person, says)
 
     # --- shortcuts
 
@@ -352,11 +408,13 @@ class Acts:
             text = f"{_in_words(category)}: {text}"
         more = (Address("email", mail),) if mail else ()
         self._report(person, text, str(view.get("id") or ""), more)
+        if _kept(view).get("at_home"):
+            self.show_home(person, ANSWER_COMES_HERE)
         return {}
 
     def _submit_reply(self, person: Person, view: Payload) -> dict[str, str]:
         try:
-            ticket = json.loads(str(view.get("private_metadata") or "{}")).get("ticket", "")
+            ticket = _kept(view).get("ticket", "")
             self.core.commands.reply(ticket, self.caller(person), _field(view, "text"), str(view.get("id") or ""))
         except (NotUnderstood, NotFound, Forbidden, Conflict) as exc:
             return {"text": str(exc)}
@@ -416,8 +474,8 @@ def reply_form(ticket: str) -> dict[str, Any]:
     return _form("reply", "Reply", "Send", [field], {"ticket": ticket})
 
 
-def report_form() -> dict[str, Any]:
-    """The form in which somebody reports a problem."""
+def report_form(at_home: bool = False) -> dict[str, Any]:
+    """The form in which somebody reports a problem. `at_home`: it was opened in the app's home."""
     options = [{"text": _plain(_in_words(name)), "value": name.value} for name in Category]
     menu = {"type": "static_select", "action_id": "category", "placeholder": _plain("Choose"), "options": options}
     mail = {"type": "email_text_input", "action_id": "email"}
@@ -437,7 +495,7 @@ def report_form() -> dict[str, Any]:
                 "element": mail,
             },
         ],
-        {},
+        {"at_home": "yes"} if at_home else {},
     )
 
 
@@ -470,8 +528,19 @@ def _field(view: Payload, name: str) -> str:
     return str(entered.get("value") or chosen.get("value") or "")
 
 
+def _kept(view: Payload) -> dict[str, Any]:
+    """What a form was given to keep when it was opened."""
+    kept = json.loads(str(view.get("private_metadata") or "{}"))
+    return kept if isinstance(kept, dict) else {}
+
+
 def _in_words(category: str) -> str:
     return category.replace("_", " ").capitalize()
+
+
+def _is_at_home(body: Payload) -> bool:
+    """Whether a button stands in the app's home."""
+    return (body.get("view") or {}).get("type") == "home"
 
 
 def _holder(body: Payload, home: str) -> tuple[Place | None, str | None]:
@@ -482,7 +551,7 @@ def _holder(body: Payload, home: str) -> tuple[Place | None, str | None]:
     root = message.get("thread_ts") or container.get("thread_ts")
     try:
         return keys.parse(f"{home}/{channel}/{ts}"), None if root is None else str(root)
-    except ValueError:  # a button in a form, or in the app's home
+    except ValueError:  # a button in a form
         return None, None
 
 

@@ -32,11 +32,11 @@ ESCAPED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 QUOTED: Final = {**ESCAPED, "\n": "\n> "}
 
-TIMES: Final = frozenset({"opened", "reopened", "resolved", "updated"})
+IN_THE_HEAD: Final = frozenset({"status", "priority"})
+TIMES: Final = frozenset({"opened", "reopened", "resolved"})
 """Facts of a card that stand in its last line."""
 
-WHILE_OPEN: Final = (("assign", "Assign to me"), ("reply", "Reply"), ("resolve", "Resolve"))
-ONCE_RESOLVED: Final = (("reopen", "Reopen"),)
+RESOLVED_SIGN, URGENT_SIGN, OPEN_SIGN = "✅", "🚨", "🟢"
 TO_AGENTS: Final = frozenset({NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION})
 
 
@@ -63,25 +63,35 @@ def _letter(notice: Notice) -> list[Block]:
 
 def _card(notice: Notice) -> list[Block]:
     """An incident as it stands, with what an agent can do about it."""
-    status = _fact(notice, "status")
-    head = _joined(" · ", notice.ticket_id, _fact(notice, "priority"), status)
+    status, priority = _fact(notice, "status"), _fact(notice, "priority")
+    sign = RESOLVED_SIGN if status == "resolved" else URGENT_SIGN if priority == "urgent" else OPEN_SIGN
+    head = f"{sign} {_joined(' · ', notice.ticket_id, priority, status)}"
+    small = TIMES | IN_THE_HEAD
     times = [f"{label}: {value}" for label, value in notice.facts if label.lower() in TIMES]
     blocks: list[Block] = [{"type": "header", "text": _plain(head, HEADER)}]
-    blocks += _sections(_joined("\n", notice.greeting, notice.lead), SECTION)
-    blocks += _fields([(label, value) for label, value in notice.facts if label.lower() not in TIMES])
+    blocks += _fields([(label, value) for label, value in notice.facts if label.lower() not in small])
     blocks += [_section(quote) for quote in _quote(notice, SECTION)]
+    blocks += _sections(_joined("\n", notice.greeting, notice.lead), SECTION)
     blocks += [_context([last]) for last in _pieces(_joined(" · ", *times, notice.closing), CONTEXT, CONTEXT)]
-    buttons = ONCE_RESOLVED if status.lower().startswith("resolved") else WHILE_OPEN
-    elements = [_button(name, label, notice.ticket_id) for name, label in buttons]
-    return [*blocks, {"type": "actions", "elements": [*elements, _categories(notice.ticket_id)]}]
+    return [*blocks, *_agents_buttons(notice)]
+
+
+def _agents_buttons(notice: Notice) -> list[Block]:
+    """What an agent can do. Each button names the ticket; of all that there is, only the category needs a menu."""
+    actions = {action.name: action for action in notice.actions}
+    elements = [
+        _categories(notice.ticket_id) if name == "category" else _button(name, action.label, notice.ticket_id)
+        for name, action in list(actions.items())[:BUTTONS]
+    ]
+    return [{"type": "actions", "elements": elements}] if elements else []
 
 
 def _entry(notice: Notice) -> list[Block]:
-    """A line of the timeline, in small print."""
+    """A line of the timeline: in small print what has happened, and below it what was said."""
     said = [f"*{_short(label, LABEL)}* {_short(value, CONTEXT - 100)}" for label, value in notice.facts]
-    first = [*_pieces(notice.greeting, CONTEXT, CONTEXT), *_pieces(notice.lead, CONTEXT, 3 * CONTEXT)]
-    last = [*_quote(notice, CONTEXT), *_pieces(notice.closing, CONTEXT, CONTEXT)]
-    return [_context(([*first, *said, *last] or [_subject(notice)])[:CONTEXTS])]
+    first = [*_pieces(notice.greeting, CONTEXT, CONTEXT), *_pieces(notice.lead, CONTEXT, 3 * CONTEXT), *said]
+    last = [*_sections(notice.quote, BODY), *_sections(notice.closing, SECTION)]
+    return [_context((first or [_subject(notice)])[:CONTEXTS]), *last]
 
 
 def _alert(notice: Notice) -> list[Block]:

@@ -57,6 +57,8 @@ class Ears:
         """Take in an event `message` or `app_mention`. Raises NotCommitted."""
         event, watch = body.get("event") or {}, self._watch(body)
         post = Post.of(event, event.get("channel"), watch.team)
+        if post is not None and watch.is_own(post.author):
+            return
         if post is not None and self._is_command(event, post, watch):
             return
         if post is not None and post.place.channel == watch.agents:
@@ -67,6 +69,12 @@ class Ears:
             self._take(event, message, watch)
         elif post is not None and (post.private or event.get("type") == "app_mention"):  # the bot's name alone
             self._tell(post, WRITE_SOMETHING)
+
+    def show_home(self, body: Payload) -> None:
+        """Show somebody who has opened the app's home what stands there."""
+        event, home = body.get("event") or {}, self._watch(body).team
+        if event.get("tab") == "home" and event.get("user"):
+            self.acts.show_home(Person(str(body.get("team_id") or home), str(event["user"]), home))
 
     def _take(self, event: Payload, message: InboundMessage, watch: Watch) -> None:
         colleague = None if message.private else self._colleague(message, watch)
@@ -98,7 +106,8 @@ class Ears:
             raise NotCommitted(NOT_HANDLED_YET)
         if isinstance(found, Incident) and self._is_first(key):
             try:
-                self.core.commands.note(found.ticket_id, self.acts.caller(person), text)
+                seen_on = "slack" if self.acts.threads.card(thread) else ""
+                self.core.commands.note(found.ticket_id, self.acts.caller(person), text, seen_on)
             except FirstlineError as exc:
                 self.acts.web.tell(keys.parse(thread), person.user, str(exc))
             self._remember(key)
@@ -243,6 +252,9 @@ def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
     def message(body: dict[str, Any]) -> None:
         ears.hear(body)
 
+    def home(body: dict[str, Any]) -> None:
+        ears.show_home(body)
+
     def event() -> None:
         """Nothing is done for it."""
 
@@ -258,6 +270,7 @@ def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
 
     app.event("message")(message)
     app.event("app_mention")(message)
+    app.event("app_home_opened")(home)
     app.event(everything)(event)
     app.command(everything)(command)
     app.action(everything)(action)

@@ -33,7 +33,14 @@ SCOPES: Final = (
 """What the app may do: read where it was invited (files, too), write, react, and know who is in a user
 group. It asks for nobody's mail address."""
 
-EVENTS: Final = ("app_mention", "message.channels", "message.groups", "message.im", "message.mpim")
+EVENTS: Final = (
+    "app_home_opened",
+    "app_mention",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "message.mpim",
+)
 
 COMMANDS: Final = (
     ("/resolve", "Resolve a ticket", "TKT-98042a72 [note]"),
@@ -62,7 +69,7 @@ def manifest(url: str | None) -> dict[str, Any]:
         },
         "features": {
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },

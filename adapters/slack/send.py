@@ -18,7 +18,7 @@ from urllib.error import URLError
 import structlog
 
 from adapters.slack import keys
-from adapters.slack.blocks import render
+from adapters.slack.blocks import TO_AGENTS, render
 from adapters.slack.keys import Place
 from adapters.slack.settings import SlackSettings
 from bot.errors import CannotTell, ConfigurationError, DeliveryFailed, TryLater, Uncertain, Undeliverable
@@ -196,6 +196,7 @@ class SlackSender(Sender):
             lambda slack: slack.chat_postMessage(
                 channel=place.channel,
                 thread_ts=place.ts,
+                reply_broadcast=place.ts is not None and notice.kind in TO_AGENTS,  # else nobody would see it
                 text=text,
                 blocks=blocks,
                 metadata={"event_type": EVENT, "event_payload": {"key": notice.key}},
