@@ -102,6 +102,9 @@ class Views(Protocol):
     def incident(self, name: str) -> IncidentDetails | Received:
         """Find an incident by its id or ticket id. Raises NotFound."""
 
+    def conversation(self, channel: str, thread: str) -> Incident | Received | None:
+        """Return what a thread of a channel is about: the incident, or the message that waits to be handled in it."""
+
     def stats(self) -> dict[str, Any]: ...
 
     def files(self, name: str) -> list[FileView]:

@@ -25,7 +25,18 @@ from bot.model import (
     urgency,
 )
 from bot.sealing import Seal
-from storage import attachments, conversations, customers, database, dead, inbox, incidents, notifications, stats
+from storage import (
+    attachments,
+    conversations,
+    customers,
+    database,
+    dead,
+    inbox,
+    incidents,
+    lanes,
+    notifications,
+    stats,
+)
 from storage.dead import Dead
 
 URGENT = tuple(category.value for category in Category if urgency(category) == 2)
@@ -67,14 +78,18 @@ class Views:
             waiting = inbox.by_incident(tidy(name).lower())
             if waiting is None or waiting["state"] == "done":
                 return details(known(_goes_on_in(waiting, name)))
-        said = waiting["payload"]
-        return Received(
-            waiting["incident_id"],
-            waiting["received_at"],
-            waiting["lane"].removeprefix("in/"),
-            said.get("reporter", ""),
-            said["customer_id"],
-        )
+        return _received(waiting)
+
+    def conversation(self, channel: str, thread: str) -> Incident | Received | None:
+        """Return what a thread of a channel is about: its incident, or the message in it that waits to be handled and
+        will open one; None if it is no conversation of ours."""
+        with database.session():
+            waiting = lanes.head(f"in/{channel}/{thread}")  # first: what is handled meanwhile is found as an incident
+            led_to = conversations.known(channel, [thread]).get(thread)
+            found = [] if led_to is None else incidents.of_conversation(led_to)
+        if found:
+            return Incident.of(found[0])
+        return None if waiting is None else _received(waiting)
 
     def files(self, name: str) -> list[FileView]:
         """List the files of an incident, in the order in which they came. Raises NotFound."""
@@ -138,6 +153,12 @@ class Views:
         if row is None:
             raise NotFound(f"Nothing dead goes by {name[:64]!r}; see `bot dead list`.")
         return row
+
+
+def _received(row: database.Row) -> Received:
+    said = row["payload"]
+    lane = row["lane"].removeprefix("in/")
+    return Received(row["incident_id"], row["received_at"], lane, said.get("reporter", ""), said["customer_id"])
 
 
 SHORTEST_PREFIX = 4

@@ -19,7 +19,7 @@ RIGHT_TO_LEFT = frozenset({"ar"})
 RATING = re.compile(r"rate-([1-5])")
 LONGEST_QUOTE = 500
 LISTED_FILES = 10
-IN_ONE_LINE = frozenset({"assigned", "category", "confirmed", "rated", "not_delivered", "perhaps_delivered"})
+IN_ONE_LINE = frozenset({"category", "confirmed", "rated", "not_delivered", "perhaps_delivered"})
 
 Unit = Literal["minute", "hour", "day"]
 
@@ -152,7 +152,7 @@ def _standing(incident: Incident) -> tuple[tuple[str, str], ...]:
     facts = {
         "status": incident.status,
         "priority": incident.priority,
-        "customer": incident.customer_id,
+        "customer": _whose(incident),
         "channel": channel_name(incident.channel),
         "category": _judged(incident),
         "assignee": incident.assignee or "",
@@ -162,6 +162,11 @@ def _standing(incident: Incident) -> tuple[tuple[str, str], ...]:
         "resolved": _at(incident.resolved_at),
     }
     return tuple((_say(ENGLISH, f"card.{name}"), value) for name, value in facts.items() if value)
+
+
+def _whose(incident: Incident) -> str:
+    """Who the customer is, and, where somebody else says so, who does."""
+    return f"{incident.customer_id}, says {incident.reporter}" if incident.reporter else incident.customer_id
 
 
 def _judged(incident: Incident) -> str:
@@ -191,6 +196,8 @@ def entry(incident: Incident, to: Address, number: str, what: str, who: str, tex
     did it, and `text` are their words."""
     written = _notice(NoticeKind.ENTRY, incident, to, f"entry-{number}", ENGLISH)
     lead, facts = _say(ENGLISH, f"entry.{what}"), ((_say(ENGLISH, "card.by"), who),)
+    if what == "assigned":
+        return replace(written, lead=lead, facts=((_say(ENGLISH, "card.assignee"), text), *facts))
     if what in IN_ONE_LINE:
         return replace(written, lead=f"{lead} {text}", facts=facts)
     return replace(written, lead=lead, facts=facts, quote=text)

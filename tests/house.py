@@ -60,7 +60,7 @@ class House:
 
     def start(self) -> None:
         """Begin anew, as after a crash: nothing is kept but the database, and what was sent."""
-        channels: Any = [self.chat]
+        channels: Any = [self.chat] if getattr(self.chat, "board", None) else []
         world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, channels, self.sources)
         self.firstline = Firstline(self.settings, world, works=False)
         self._number = 0

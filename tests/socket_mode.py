@@ -2,6 +2,7 @@
 them."""
 
 import json
+import logging
 import threading
 import uuid
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from typing import Any, Self
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
+_quiet = logging.getLogger("tests.socket_mode")
+_quiet.setLevel(logging.CRITICAL)  # what a test reads of the log is not to be this end's
+
 
 class SocketMode:
     """A context manager. `url` is where to connect; `patience` is how many seconds an acknowledgement may take before
@@ -20,7 +24,7 @@ class SocketMode:
     def __init__(self, patience: float = 3.0) -> None:
         self.patience = patience
         self.attempts = 0
-        self._server = serve(self._talk, "127.0.0.1", 0, compression=None)
+        self._server = serve(self._talk, "127.0.0.1", 0, compression=None, logger=_quiet)
         self.url = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}/link?ticket=7d9a-secret"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._connections: list[ServerConnection] = []
@@ -38,8 +42,7 @@ class SocketMode:
             self._changed.notify_all()
         for answer in list(self._awaited.values()):
             answer.cancel()
-        for connection in list(self._connections):
-            connection.close()
+        self.hang_up()
         self._server.shutdown()
         self._thread.join(10)
 
@@ -78,6 +81,11 @@ class SocketMode:
                 connection.send(json.dumps({"type": "disconnect", "reason": "refresh_requested"}))
             assert self._changed.wait_for(lambda: self._connections[-1:] not in ([], old[-1:]), 20), "nobody came back"
         for connection in old:
+            connection.close()
+
+    def hang_up(self) -> None:
+        """Close every connection."""
+        for connection in list(self._connections):
             connection.close()
 
     def wait_connected(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = {"adapters", "bot", "storage"}
-WHAT_ADAPTERS_SEE = {"bot.model", "bot.errors", "bot.ports", "bot.settings"}
+WHAT_ADAPTERS_SEE = {"bot.model", "bot.errors", "bot.ports", "bot.settings", "adapters.asgi"}
 VENDORS = {
     "slack_bolt",
     "slack_sdk",

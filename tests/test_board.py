@@ -39,7 +39,7 @@ class Wall(RecordingSender):
     def lines(self) -> list[str]:
         """What stands under the cards: what happened, who did it, and what they said."""
         told = [notice for to, notice in self.sent if to == BOARD and notice.kind is NoticeKind.ENTRY]
-        return [" | ".join(part for part in (each.lead, each.facts[0][1], each.quote) if part) for each in told]
+        return [" | ".join([each.lead, *dict(each.facts).values(), each.quote]).rstrip(" |") for each in told]
 
 
 def facts(card: Notice) -> dict[str, str]:
@@ -78,7 +78,7 @@ def test_an_incident_is_shown_with_its_customer_its_category_and_how_sure_that_i
     assert facts(card) == {
         "Status": "open",
         "Priority": "normal",
-        "Customer": "C-1042",
+        "Customer": "C-1042, says shop",
         "Answered by": "Email",
         "Category": "Duplicate payment (95%)",
         "Opened": "2026-11-22 12:00 UTC",
@@ -102,7 +102,7 @@ def test_every_change_brings_the_card_up_to_date_and_stands_below_it(house: Hous
     house.commands.reopen(ticket, CLERK)
     house.work()
     assert wall.lines == [
-        "Assigned to: eva | eva",
+        "Assigned. | eva | eva",
         "We answered the customer: | eva | We are on it.",
         "Note, which the customer does not see: | eva | She called.",
         "The category is now: Refund request | eva",

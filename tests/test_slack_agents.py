@@ -27,6 +27,7 @@ def doubtful(text: str) -> Classification:
 
 @pytest.fixture
 def house(impatient: None, db: str, clock: TestClock, api: Workspace) -> Iterator[House]:
+    api.answers["users.info"] = {"user": {"team_id": "T1", "profile": {"display_name": "Eva"}}}
     house = House(clock, chat=SlackChannel(settings(api), State()), classifier=doubtful)
     yield house
     house.stop()
@@ -90,6 +91,7 @@ def test_a_message_is_answered_in_its_thread_and_becomes_a_card(office: Office) 
     assert (answer.thread_ts, ticket in answer.text) == (ts, True)
     assert office.api.message("C1", ts).reactions == {"eyes"}
     assert head(card) == f"🟢 {ticket} · normal · open"
+    assert "Eva (T1/U1)" in repr(card.blocks)
     assert "Duplicate payment (95%)" in repr(card.blocks)
     assert WROTE in repr(card.blocks)
     assert [each["action_id"] for each in elements(card)] == ["assign", "reply", "resolve", "category"]
@@ -113,9 +115,9 @@ def test_the_whole_life_of_an_incident_from_slack(office: Office) -> None:
     assert [each["action_id"] for each in elements(card)] == ["reopen", "category"]
     told = office.under(card)
     assert told == [
-        "Assigned to: T1/UAGENT\nBy: T1/UAGENT",
-        "The customer wrote:\nBy: T1/U1\nIt was on Monday",
-        "Resolved.\nBy: T1/UAGENT\nfixed it",
+        "Assigned.\nAssigned to: Eva (T1/UAGENT)\nBy: Eva (T1/UAGENT)",
+        "The customer wrote:\nBy: Eva (T1/U1)\nIt was on Monday",
+        "Resolved.\nBy: Eva (T1/UAGENT)\nfixed it",
     ]
     assert office.house.said(office.only()["id"], "note") == ["I call her"]  # and it is not repeated under the card
 
@@ -143,7 +145,7 @@ def test_a_category_that_nobody_is_sure_of_is_confirmed_by_a_button(office: Offi
     assert office.only()["reviewed_by"] == "T1/UAGENT"
     assert "confirm or change" not in repr(card.blocks)
     assert [each["action_id"] for each in elements(card)] == ["assign", "reply", "resolve", "category"]
-    assert office.under(card) == ["The category was confirmed: General request\nBy: T1/UAGENT"]
+    assert office.under(card) == ["The category was confirmed: General request\nBy: Eva (T1/UAGENT)"]
 
 
 def test_a_category_is_changed_by_the_menu_and_may_make_the_incident_urgent(office: Office) -> None:
@@ -152,7 +154,7 @@ def test_a_category_is_changed_by_the_menu_and_may_make_the_incident_urgent(offi
     ticket = office.only()["ticket_id"]
     office.press(card, "category", selected_option={"value": f"{ticket}:fraud_report"})
     assert head(card) == f"🚨 {ticket} · urgent · open"
-    assert "The category is now: Fraud report\nBy: T1/UAGENT" in office.under(card)
+    assert "The category is now: Fraud report\nBy: Eva (T1/UAGENT)" in office.under(card)
 
 
 def test_a_button_of_a_card_is_for_agents(office: Office) -> None:

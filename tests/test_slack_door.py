@@ -18,7 +18,8 @@ from slack_sdk.signature import SignatureVerifier
 from starlette.applications import Starlette
 
 from adapters.slack import listen
-from adapters.slack.listen import LARGEST, SlackListener
+from adapters.slack.door import LARGEST
+from adapters.slack.listen import SlackListener
 from bot import telemetry
 from bot.errors import ConfigurationError
 from bot.model import Address

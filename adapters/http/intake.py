@@ -16,8 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from adapters.asgi import Bridge, read
 from adapters.http.auth import caller_of
-from adapters.http.bridge import Bridge
 from adapters.http.problems import invalid, problem, refused, too_large
 from bot.errors import Conflict, FirstlineError
 from bot.model import Accepted, Address, Caller, InboundMessage, tidy
@@ -236,17 +236,6 @@ class PostIncident(Door):
 
     async def translate(self, request: Request, key: str, body: bytes) -> InboundMessage:
         return _message(NewIncident.model_validate_json(body), key or None, body, caller_of(request))
-
-
-async def read(request: Request, largest: int) -> bytes | None:
-    """Read the body; None if it turns out larger than so many bytes."""
-    parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > largest:
-            return None
-    return b"".join(parts)
 
 
 def wants_receipt_only(request: Request) -> bool:

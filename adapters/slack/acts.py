@@ -25,8 +25,8 @@ from adapters.slack.rights import Agents
 from adapters.slack.settings import SlackSettings
 from adapters.slack.translate import Payload, Post, escape, opened, plain, pressed, reported, when
 from bot.errors import Conflict, FirstlineError, Forbidden, NotFound, NotUnderstood
-from bot.model import Accepted, Address, Caller, Category, InboundMessage, Incident, IncidentDetails, Received, Role
-from bot.ports import Core, State
+from bot.model import Address, Caller, Category, InboundMessage, Incident, IncidentDetails, Received, Role
+from bot.ports import Core
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -153,26 +153,24 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Which incident a thread in Slack is about, as far as this adapter must know it: a card's, as the sender keeps it,
-    and that of the message which came last in a customer's thread."""
+    """What a thread in Slack is about."""
 
-    state: State
+    core: Core
+
+    def card(self, thread: str) -> Incident | None:
+        """Return the incident of the card at which a thread begins: the sender keeps which that is."""
+        incident_id = self.core.state.get(f"slack/card-of/{thread}")
+        found = None if incident_id is None else self.core.views.incident(incident_id)
+        return found.incident if isinstance(found, IncidentDetails) else None
+
+    def about(self, thread: str) -> Incident | Received | None:
+        """Return the incident that a thread is about, or the message that waits to be handled in it; None for a thread
+        that is neither a card's nor a customer's."""
+        return self.card(thread) or self.core.views.conversation("slack", thread)
 
     def knows(self, thread: str) -> bool:
         """Whether a customer's thread is a conversation of ours."""
-        return self.state.get(f"slack/last-in/{thread}") is not None
-
-    def card(self, thread: str) -> str | None:
-        """Return the incident of the card at which a thread begins."""
-        return self.state.get(f"slack/card-of/{thread}")
-
-    def incident(self, thread: str) -> str | None:
-        """Return an id by which `Views.incident` finds the incident of a thread."""
-        return self.card(thread) or self.state.get(f"slack/last-in/{thread}")
-
-    def keep(self, message: InboundMessage, accepted: Accepted) -> None:
-        if not message.private:
-            self.state.put(f"slack/last-in/{message.thread}", accepted.incident_id)
+        return self.core.views.conversation("slack", thread) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +370,6 @@ class Acts:
         if post.private:
             taken = self._answered_by_us(taken, post)
         accepted = self.core.intake.accept(taken)
-        self.threads.keep(taken, accepted)
         return WITH_US_ALREADY if accepted.duplicate else TAKEN
 
     def _answered_by_us(self, message: InboundMessage, post: Post) -> InboundMessage:
@@ -430,14 +427,8 @@ class Acts:
 
     def ticket(self, thread: str) -> str | None:
         """Return the number of the ticket that a thread is about; None if it is not known, or not opened yet."""
-        incident = self.about(thread)
+        incident = self.threads.about(thread)
         return incident.ticket_id if isinstance(incident, Incident) else None
-
-    def about(self, thread: str) -> Incident | Received | None:
-        """Return the incident that a thread is about, or the message that waits to be handled in it."""
-        incident_id = self.threads.incident(thread)
-        found = None if incident_id is None else self._found(incident_id)
-        return found.incident if isinstance(found, IncidentDetails) else found
 
     def _incident(self, incident_id: str) -> Incident | None:
         found = self._found(incident_id)

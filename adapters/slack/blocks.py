@@ -37,7 +37,7 @@ TIMES: Final = frozenset({"opened", "reopened", "resolved"})
 """Facts of a card that stand in its last line."""
 
 RESOLVED_SIGN, URGENT_SIGN, OPEN_SIGN = "✅", "🚨", "🟢"
-TO_AGENTS: Final = frozenset({NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION})
+ALARMS: Final = frozenset({NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION})
 
 
 def render(notice: Notice) -> tuple[str, list[Block]]:
@@ -47,7 +47,7 @@ def render(notice: Notice) -> tuple[str, list[Block]]:
         return _text(notice, notice.subject, notice.quote), _card(notice)
     if notice.kind is NoticeKind.ENTRY:
         return _text(notice, notice.subject, notice.quote), _entry(notice)
-    if notice.kind in TO_AGENTS:
+    if notice.kind in ALARMS:
         return _text(notice, notice.subject, notice.quote), _alert(notice)
     return _text(notice, "", ""), _letter(notice)
 

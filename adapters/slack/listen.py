@@ -3,7 +3,7 @@
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +12,7 @@ import structlog
 
 from adapters.slack import keys
 from adapters.slack.acts import Acts, Person, Threads, Web, command_in
+from adapters.slack.door import Door
 from adapters.slack.rights import Agents
 from adapters.slack.settings import SlackSettings
 from adapters.slack.translate import Payload, Post, Watch, escape, heard, mentions, opened, plain, without_mention
@@ -22,12 +23,8 @@ from bot.ports import Core, Routes
 if TYPE_CHECKING:
     from slack_bolt import App
     from slack_bolt.adapter.socket_mode import SocketModeHandler
-    from slack_sdk.signature import SignatureVerifier
-    from starlette.requests import Request
 
 PATH: Final = "/slack/events"
-LARGEST: Final = 1_000_000
-"""Bytes of a request. Slack's largest hold a message of 40,000 characters, twice."""
 
 SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -55,6 +52,10 @@ class Ears:
 
     def hear(self, body: Payload) -> None:
         """Take in an event `message` or `app_mention`. Raises NotCommitted."""
+        message = self.at_once(body)
+        if message is not None:
+            self.core.intake.accept(message)
+            return
         event, watch = body.get("event") or {}, self._watch(body)
         post = Post.of(event, event.get("channel"), watch.team)
         if post is not None and watch.is_own(post.author):
@@ -70,6 +71,20 @@ class Ears:
         elif post is not None and (post.private or event.get("type") == "app_mention"):  # the bot's name alone
             self._tell(post, WRITE_SOMETHING)
 
+    def at_once(self, body: Payload) -> InboundMessage | None:
+        """Return the customer's message that an event is, if that can be told by itself: it begins a thread in a
+        channel for support, and does not name the bot. That is most of what comes."""
+        event, watch = body.get("event") or {}, self.watch
+        channel = event.get("channel")
+        if event.get("type") != "message" or channel not in watch.support or channel == watch.agents:
+            return None
+        watch = self._watch(body)
+        post = Post.of(event, channel, watch.team)
+        if post is None or post.root is not None or watch.is_own(post.author) or mentions(post.text, watch.bot):
+            return None
+        message = opened(post, watch.bot)
+        return message if message.text else None
+
     def show_home(self, body: Payload) -> None:
         """Show somebody who has opened the app's home what stands there."""
         event, home = body.get("event") or {}, self._watch(body).team
@@ -81,9 +96,7 @@ class Ears:
         if colleague is not None:
             if message.kind is MessageKind.NEW and event.get("type") == "message":  # it comes as a mention, too
                 self._note(message.external_id, message.text, colleague, message.thread)
-        elif message.kind is MessageKind.NEW:
-            self.acts.threads.keep(message, self.core.intake.accept(message))
-        elif self._is_first(message.about):  # else it was a command, and is no problem for being worded anew
+        elif message.kind is MessageKind.NEW or self._is_first(message.about):
             self.core.intake.accept(message)
 
     def _colleague(self, message: InboundMessage, watch: Watch) -> Person | None:
@@ -92,7 +105,7 @@ class Ears:
         person = _person(message.customer_id, watch.team)
         if message.is_about == message.thread or not self.acts.is_agent(person):
             return None
-        found = self.acts.about(message.thread)
+        found = self.acts.threads.about(message.thread)
         return None if found is None or found.customer_id == message.customer_id else person
 
     def _take_note(self, event: Payload, post: Post, watch: Watch) -> None:
@@ -101,7 +114,7 @@ class Ears:
             self._note(post.key, opened(post, watch.bot).text, _person(post.author, watch.team), post.thread)
 
     def _note(self, key: str, text: str, person: Person, thread: str) -> None:
-        found = self.acts.about(thread)
+        found = self.acts.threads.about(thread)
         if isinstance(found, Received):
             raise NotCommitted(NOT_HANDLED_YET)
         if isinstance(found, Incident) and self._is_first(key):
@@ -145,6 +158,8 @@ class Ears:
         one = installed[0] if installed else {}
         team = one.get("team_id") or self.watch.team or body.get("team_id") or ""
         bot = one.get("user_id") if one.get("is_bot") else None
+        if (team, bot or self.watch.bot) == (self.watch.team, self.watch.bot):
+            return self.watch
         return replace(self.watch, team=str(team), bot=str(bot or self.watch.bot))
 
 
@@ -165,49 +180,27 @@ class SlackListener:
     @contextmanager
     def listening(self, core: Core, web: Routes) -> Iterator[None]:
         """While entered, accept what comes from Slack."""
-        app = self._app(core)
+        ears, app = self._app(core)
         if self._settings.slack_app_token is None:
-            web.add_route(PATH, self._endpoint(app), ["POST"])
+            assert self._settings.slack_signing_secret is not None
+            secret = self._settings.slack_signing_secret.get_secret_value()
+            web.add_route(PATH, Door(app, ears, core.intake, secret).take, ["POST"])
             yield
         else:
             with _socket(app, self._settings.slack_app_token.get_secret_value()):
                 yield
 
-    def _app(self, core: Core) -> "App":
+    def _app(self, core: Core) -> "tuple[Ears, App]":
         slack = Web(self._settings)
         team, bot = slack.whoami() or ("", "")  # if it cannot be had now, each event says it too
         home = "" if team.startswith("E") else team  # an organisation's app is at home in many workspaces
         agents = Agents(self._settings.agents, slack.members, core.clock)
-        threads = Threads(core.state)
+        threads = Threads(core)
         channel = self._settings.slack_agents_channel
         acts = Acts(core, slack, agents, threads, home, channel)
         watch = Watch(home, bot, self._settings.support_channels, channel, threads.knows)
-        return _bolt(self._settings, Ears(core, acts, watch), acts)
-
-    def _endpoint(self, app: "App") -> Callable[..., Any]:
-        from slack_sdk.signature import SignatureVerifier
-        from starlette.concurrency import run_in_threadpool
-        from starlette.requests import Request
-        from starlette.responses import Response
-
-        assert self._settings.slack_signing_secret is not None
-        verifier = SignatureVerifier(self._settings.slack_signing_secret.get_secret_value())
-
-        async def events(request: Request) -> Response:
-            from slack_bolt.adapter.starlette.handler import to_bolt_request, to_starlette_response
-
-            body = await _read(request)
-            if body is None:
-                return Response("The body is too large.", 413)
-            if not _is_signed(verifier, request, body):
-                return Response("The signature is wrong, or too old.", 401)
-            try:
-                asked = to_bolt_request(request, body)
-            except (ValueError, TypeError, AttributeError, RecursionError):
-                return Response("The body is none of Slack's.", 400)
-            return to_starlette_response(await run_in_threadpool(app.dispatch, asked))
-
-        return events
+        ears = Ears(core, acts, watch)
+        return ears, _bolt(self._settings, ears, acts)
 
 
 def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
@@ -281,26 +274,6 @@ def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
     return app
 
 
-async def _read(request: "Request") -> bytes | None:
-    """Read the body; None if it is larger than any of Slack's."""
-    parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > LARGEST:
-            return None
-    return b"".join(parts)
-
-
-def _is_signed(verifier: "SignatureVerifier", request: "Request", body: bytes) -> bool:
-    """Whether Slack signed this within the last five minutes."""
-    headers = request.headers
-    try:
-        return verifier.is_valid(body, headers.get("x-slack-request-timestamp"), headers.get("x-slack-signature"))
-    except (ValueError, TypeError):  # no number, or letters that no signature has
-        return False
-
-
 @contextmanager
 def _socket(app: "App", token: str) -> Iterator[None]:
     """While entered, a socket to Slack is open, or is being tried for: Slack may be away when we start."""
@@ -316,6 +289,15 @@ def _socket(app: "App", token: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+        _close(handler)
+
+
+def _close(handler: "SocketModeHandler") -> None:
+    """Close the socket. If Slack hangs up at the same moment the library finds nothing to close, and stops half-way;
+    the second time it knows."""
+    try:
+        handler.close()  # type: ignore[no-untyped-call]
+    except AttributeError:
         handler.close()  # type: ignore[no-untyped-call]
 
 

@@ -18,11 +18,12 @@ from urllib.error import URLError
 import structlog
 
 from adapters.slack import keys
-from adapters.slack.blocks import TO_AGENTS, render
+from adapters.slack.blocks import ALARMS, render
 from adapters.slack.keys import Place
+from adapters.slack.people import People
 from adapters.slack.settings import SlackSettings
 from bot.errors import CannotTell, ConfigurationError, DeliveryFailed, TryLater, Uncertain, Undeliverable
-from bot.model import Address, Notice, NoticeKind, Sent
+from bot.model import TO_AGENTS, Address, Notice, NoticeKind, Sent
 from bot.ports import Sender, State
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ BEFORE: Final = 3600
 
 LONGEST_WAIT: Final = 3600
 """Seconds that Slack may ask us to wait."""
+
+WAIT_FOR_NAMES: Final = 1.0
+"""Seconds that a text for agents waits for the names of those whom it is about."""
 
 REACTIONS: Final = {NoticeKind.ACKNOWLEDGEMENT: "eyes", NoticeKind.RESOLVED: "white_check_mark"}
 UNDER_THE_CARD: Final = frozenset(
@@ -137,6 +141,7 @@ class SlackSender(Sender):
         self._state = state
         self._home = ""
         self._scope_is_missing = False
+        self._people = People(lambda user: self._client(self._step).users_info(user=user).get("user") or {})
 
     def send(self, to: Address, notice: Notice) -> Sent:
         """Post the notice, or change the card, and return the key of the message. Raises TryLater, Undeliverable or
@@ -190,13 +195,13 @@ class SlackSender(Sender):
         return self._posted(replace(place, channel=channel), ts, notice)
 
     def _post(self, place: Place, notice: Notice, until: float) -> Mapping[str, Any]:
-        text, blocks = render(notice)
+        text, blocks = render(self._named(notice))
         return self._call(
             until,
             lambda slack: slack.chat_postMessage(
                 channel=place.channel,
                 thread_ts=place.ts,
-                reply_broadcast=place.ts is not None and notice.kind in TO_AGENTS,  # else nobody would see it
+                reply_broadcast=place.ts is not None and notice.kind in ALARMS,  # else nobody would see it
                 text=text,
                 blocks=blocks,
                 metadata={"event_type": EVENT, "event_payload": {"key": notice.key}},
@@ -207,8 +212,16 @@ class SlackSender(Sender):
             ),
         )
 
+    def _named(self, notice: Notice) -> Notice:
+        """Put the names of people beside their keys, for agents."""
+        if notice.kind not in TO_AGENTS:
+            return notice
+        names = self._people.names([value for _, value in notice.facts], WAIT_FOR_NAMES)
+        facts = [(label, f"{names[value]} ({value})" if value in names else value) for label, value in notice.facts]
+        return replace(notice, facts=tuple(facts))
+
     def _change(self, card: Place, notice: Notice, until: float) -> None:
-        text, blocks = render(notice)
+        text, blocks = render(self._named(notice))
         self._call(
             until,
             lambda slack: slack.chat_update(

@@ -70,7 +70,7 @@ class Post:
 
     @property
     def chat(self) -> str:
-        return keys.key(replace(self.place, ts=None))
+        return f"{self.place.team}/{self.place.channel}"
 
     @property
     def key(self) -> str:
@@ -79,7 +79,7 @@ class Post:
     @property
     def thread(self) -> str:
         """The key of the thread that it stands in, or begins."""
-        return keys.key(replace(self.place, ts=self.root or self.place.ts))
+        return f"{self.chat}/{self.root or self.place.ts}"
 
     @property
     def private(self) -> bool:
@@ -104,7 +104,7 @@ def heard(event: Payload, watch: Watch) -> InboundMessage | None:
 def opened(post: Post, bot: str = "") -> InboundMessage:
     """Make a customer's message of a post, wherever it stands."""
     text, fresh = _said(post, bot)
-    return replace(_inbound(post), text=text, fresh=fresh)
+    return _inbound(post, text=text, fresh=fresh)
 
 
 def _changed(event: Payload, watch: Watch) -> InboundMessage | None:
@@ -169,19 +169,21 @@ def reported(author: str, chat: Place, delivery: str, text: str, more: tuple[Add
     )
 
 
-def _inbound(post: Post, at: object = None) -> InboundMessage:
-    """What all messages about a post have in common, without its text. `at`: the time of it, if not the post's own."""
-    in_thread = not post.private or post.root is not None
+def _inbound(post: Post, at: object = None, text: str = "", fresh: bool = False) -> InboundMessage:
+    """What all messages about a post have in common. `at`: the time of it, if not the post's own."""
+    chat, thread, private = post.chat, post.thread, post.private
+    in_thread = not private or post.root is not None
     return InboundMessage(
         channel="slack",
         external_id=post.key,
-        lane=f"slack/{post.chat if post.private else post.thread}",
+        lane=f"slack/{chat if private else thread}",
         customer_id=post.author,
-        text="",
+        text=text,
         answer_on="slack",
-        addresses=(Address("slack", post.thread if in_thread else post.chat),),
-        thread=post.thread if in_thread else "",
-        private=post.private,
+        addresses=(Address("slack", thread if in_thread else chat),),
+        thread=thread if in_thread else "",
+        private=private,
+        fresh=fresh,
         written_at=when(at if _is_ts(at) else post.place.ts),
         attachments=post.attachments,
     )

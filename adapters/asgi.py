@@ -1,11 +1,25 @@
-"""Awaiting what other threads complete."""
+"""What adapters share that have routes of their own: reading a body, and awaiting what other threads complete."""
 
 import asyncio
 from collections import deque
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 T = TypeVar("T")
+
+
+async def read(request: "Request", largest: int) -> bytes | None:
+    """Read the body; None if it turns out larger than so many bytes. Raises starlette's ClientDisconnect."""
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > largest:
+            return None
+    return b"".join(parts)
 
 
 class Bridge:

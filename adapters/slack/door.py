@@ -1,0 +1,93 @@
+"""The route to which Slack brings what there is: signed requests, acknowledged when they are committed."""
+
+import json
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import structlog
+from slack_sdk.signature import SignatureVerifier
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from adapters.asgi import Bridge, read
+from bot.errors import NotCommitted
+from bot.model import InboundMessage
+from bot.ports import Intake
+
+if TYPE_CHECKING:
+    from slack_bolt import App
+
+LARGEST: Final = 1_000_000
+"""Bytes of a request. Slack's largest hold a message of 40,000 characters, twice."""
+
+log = structlog.get_logger()
+
+
+class Hears(Protocol):
+    def at_once(self, body: dict[str, Any]) -> InboundMessage | None: ...
+
+
+class Door:
+    """Looks at the signature before anything else. What is a customer's message at first sight goes into the intake,
+    and holds no thread while it is being committed; all else goes through Slack's library, in a thread."""
+
+    def __init__(self, app: "App", ears: Hears, intake: Intake, secret: str) -> None:
+        self._app = app
+        self._ears = ears
+        self._intake = intake
+        self._verifier = SignatureVerifier(secret)
+        self._bridge: Bridge | None = None
+
+    async def take(self, request: Request) -> Response:
+        """Answer 401 to who is not Slack, 413 and 400 to what is none of its requests, 500 to what is not committed."""
+        try:
+            body = await read(request, LARGEST)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads this: the caller has gone
+        if body is None:
+            return Response("The body is too large.", 413)
+        if not self._is_signed(request, body):
+            return Response("The signature is wrong, or too old.", 401)
+        event = _event(request, body)
+        message = None if event is None else self._ears.at_once(event)
+        return await (self._dispatch(request, body) if message is None else self._commit(message))
+
+    async def _commit(self, message: InboundMessage) -> Response:
+        if self._bridge is None:
+            self._bridge = Bridge()
+        try:
+            await self._bridge.result(self._intake.submit(message).committed)
+        except NotCommitted as exc:
+            log.warning("slack.not_taken", error=str(exc))
+            return Response(status_code=500)
+        return Response()
+
+    async def _dispatch(self, request: Request, body: bytes) -> Response:
+        from slack_bolt.adapter.starlette.handler import to_bolt_request, to_starlette_response
+
+        try:
+            asked = to_bolt_request(request, body)
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return Response("The body is none of Slack's.", 400)
+        return to_starlette_response(await run_in_threadpool(self._app.dispatch, asked))
+
+    def _is_signed(self, request: Request, body: bytes) -> bool:
+        """Whether Slack signed this within the last five minutes."""
+        headers = request.headers
+        try:
+            return self._verifier.is_valid(
+                body, headers.get("x-slack-request-timestamp"), headers.get("x-slack-signature")
+            )
+        except (ValueError, TypeError):  # no number, or letters that no signature has
+            return False
+
+
+def _event(request: Request, body: bytes) -> dict[str, Any] | None:
+    """Return what Slack tells of; None for anything else that it asks."""
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        return None
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) and isinstance(told.get("event"), dict) else None
