@@ -15,6 +15,7 @@ REMEMBERED = 10_000
 """Lanes kept in mind for each queue; more are dropped, and found again by the lookout."""
 
 INBOUND = "in"
+FILES = "job/file"
 
 
 class Nobody(Dispatcher):
@@ -29,7 +30,8 @@ class Threads(Dispatcher):
 
     Lanes of different queues (the word before the `/`) take turns, so that what was begun is finished while more comes
     in. A quarter of the threads, at least one if there are two, never leaves the inbound lanes: a mail server that
-    hangs must not keep messages from being handled.
+    hangs must not keep messages from being handled. Nor may files that are slow to fetch keep texts from being sent: no
+    more than a quarter of the threads works on those.
     """
 
     def __init__(self, run_lane: Callable[[str], None], workers: int) -> None:
@@ -38,6 +40,7 @@ class Threads(Dispatcher):
         self._woken: dict[str, OrderedDict[str, None]] = {}
         self._at_work: Counter[str] = Counter()
         self._most_elsewhere = max(1, workers - max(1, workers // 4))
+        self._most_on_files = max(1, workers // 4)
         self._stopping = False
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(workers)
@@ -88,6 +91,8 @@ class Threads(Dispatcher):
         return None
 
     def _may_work_on(self, queue: str) -> bool:
+        if queue == FILES and self._at_work[FILES] >= self._most_on_files:
+            return False
         elsewhere = self._at_work.total() - self._at_work[INBOUND]
         return queue == INBOUND or elsewhere < self._most_elsewhere
 
@@ -98,5 +103,5 @@ class Threads(Dispatcher):
 
 
 def queue_of(lane: str) -> str:
-    """Return the queue that the work of a lane lies in; see `storage/lanes.py`."""
-    return lane.partition("/")[0]
+    """Return the queue that a lane waits in here: that of its work (see `storage/lanes.py`), files one of their own."""
+    return FILES if lane.startswith(f"{FILES}/") else lane.partition("/")[0]

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.errors import ConfigurationError, FirstlineError
-from bot.model import Caller, NotificationView, Role, TimelineEntry, tidy
+from bot.model import Caller, FileView, NotificationView, Role, TimelineEntry, tidy
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -213,6 +213,8 @@ def show(ticket: TicketArgument) -> None:
         ],
         fold=True,
     )
+    for file in found.files:
+        out.print(f"\n{_what_became_of_file(file)}", end="")
     for notice in found.notifications:
         out.print(f"\n{_what_became_of(notice)}", end="")
     out.print()
@@ -227,6 +229,27 @@ def _what_became_of(notice: NotificationView) -> str:
     tries = "" if notice.attempts < 2 else f", {notice.attempts} attempts"
     error = "" if notice.error is None else f": {tidy(notice.error)}"
     return f"{notice.kind} by {notice.channel} to {tidy(notice.recipient)}: {notice.status}{at}{tries}{error}"
+
+
+def _what_became_of_file(file: FileView) -> str:
+    size = "" if file.size is None else f", {file.size} bytes"
+    reason = "" if file.reason is None else f": {tidy(file.reason)}"
+    return (
+        f"file {file.id}, {tidy(file.name)} ({tidy(file.media_type) or 'of unknown type'}{size}): {file.state}{reason}"
+    )
+
+
+@app.command(name="file")
+def save_file(
+    ticket: TicketArgument,
+    number: Annotated[int, typer.Argument(metavar="ID", help="The file's number: bot show TICKET tells it.")],
+    to: Annotated[Path, typer.Option(metavar="PATH", help="Where to save it: a new file, or a folder.")],
+) -> None:
+    """Save a file that came with a message. It came from outside: look at it with care."""
+    file, content = _views().file(ticket, number)
+    path = to / file.name if to.is_dir() else to
+    _write_new(path, content)
+    out.print(f"{path} has {file.size} bytes, and is {file.media_type} by what they say.")
 
 
 @app.command(name="list")
@@ -376,6 +399,7 @@ def forget(customer: CustomerArgument) -> None:
         "of these closed": done.closed,
         "messages": done.messages,
         "earlier texts": done.revisions,
+        "files": done.files,
         "deliveries": done.deliveries,
         "notifications": done.notifications,
         "of these cancelled": done.cancelled,
@@ -408,15 +432,15 @@ def export(
     if to is None:
         typer.echo(text.encode("utf-8"), nl=False)
     else:
-        _write_new(to, text)
+        _write_new(to, text.encode("utf-8"))
         out.print(f"All that is kept about {document['customer']['id']} is in {to}.")
 
 
-def _write_new(path: Path, text: str) -> None:
+def _write_new(path: Path, content: bytes) -> None:
     """Write a file that nobody else may read, and that was not there before."""
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
     except OSError as exc:
         raise FirstlineError(f"--to: {path} cannot be written ({exc.strerror}).") from None
 

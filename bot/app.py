@@ -18,15 +18,17 @@ from peewee import DatabaseError, ImproperlyConfigured, InterfaceError, Operatio
 
 import adapters
 from adapters.dispatch import Nobody, Threads
-from bot import measure, telemetry
+from bot import files, measure, telemetry
 from bot.answers import Answers
 from bot.breaker import Breaker
 from bot.classify import Guarded, Ladder
 from bot.commands import Commands
 from bot.desk_jobs import DeskJobs
 from bot.errors import ConfigurationError, Undeliverable
+from bot.files import Files
 from bot.follow_ups import FollowUps
 from bot.intake import Intake
+from bot.jobs import Jobs
 from bot.lanes import Lanes
 from bot.life import Life
 from bot.links import Links
@@ -36,7 +38,7 @@ from bot.outbox import Outbox
 from bot.pages import Pages
 from bot.pipeline import Pipeline
 from bot.policy import Policy
-from bot.ports import Channel, Classifier, Clock, Core, Routes, Sender, Signer, TicketDesk
+from bot.ports import Channel, Classifier, Clock, Core, FileSource, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
 from bot.reach import Reach
 from bot.settings import Settings
@@ -76,6 +78,7 @@ class World:
     desk: TicketDesk | None
     clock: Clock = utc_now
     channels: Sequence[Channel] = ()
+    files: Sequence[FileSource] = ()
 
     @classmethod
     def from_environment(cls, settings: Settings) -> "World":
@@ -91,6 +94,7 @@ class World:
         return cls(
             senders=[*(sender for name in adapters.SENDERS for sender in import_module(name).senders()), *channels],
             channels=channels,
+            files=[channel for channel in channels if isinstance(channel, FileSource)],
             classifiers=[*asked, LocalModel.load().classify],
             desk=desks[0] if desks else None,
         )
@@ -122,7 +126,7 @@ class Firstline:
         self.settings = settings
         self.world = world
         self.answers = Answers()
-        self.views = Views()
+        self.views = Views(settings.seal)
         self.dispatcher = Threads(lambda lane: self.lanes.run(lane), settings.workers) if works else Nobody()
         self.tokens = Tokens(world.clock)
         self.boards = tuple(channel.board for channel in world.channels if channel.board is not None)
@@ -162,7 +166,15 @@ class Firstline:
             clock=world.clock,
         )
         outbox = Outbox({sender.name: sender for sender in world.senders}, settings.attempts, self.life.undelivered)
-        jobs = DeskJobs(world.desk, desk_breaker, desk_deadline)
+        desk = DeskJobs(world.desk, desk_breaker, desk_deadline)
+        kept = Files(
+            sources={source.name: source for source in world.files},
+            seal=settings.seal,
+            limits=self.life.policy.files,
+            attempts=settings.attempts,
+            dispatcher=self.dispatcher,
+        )
+        jobs = Jobs({"link": desk.link, "close": desk.change, "reopen": desk.change, "fetch": kept.fetch})
         handlers = {"in": pipeline.handle, "out": outbox.handle, "job": jobs.handle}
         return Lanes(handlers, world.clock, settings.lease, settings.attempts)
 
@@ -228,7 +240,7 @@ class Firstline:
             scheduler.shutdown()
 
     def sweep(self) -> None:
-        """Give lanes back to waiting work that has none, and forget paces and codes that are long past."""
+        """Give lanes back to waiting work that has none, and delete what was kept for long enough."""
         with database.transaction():
             found = lanes.wake_forgotten(limit=1000)
         with database.transaction():
@@ -236,6 +248,9 @@ class Firstline:
             codes.forget(self.world.clock() - CODES_KEPT)
         if found:
             log.warning("lanes.forgotten", number=found)
+        expired = files.expire(self.world.clock, self.settings.raw_kept)
+        if expired:
+            log.info("file.expired", number=expired)
 
 
 def _links(settings: Settings) -> Links:

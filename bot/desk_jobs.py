@@ -36,26 +36,18 @@ CHANGES: Mapping[str, Change] = {
 
 @dataclass(frozen=True, slots=True)
 class DeskJobs:
-    """Handles the lanes of jobs. All that is owed about one incident lies in one lane: a ticket is linked before it is
-    closed, and closed before it is reopened."""
+    """Does what is owed to the desk. All that is owed about one incident lies in one lane: a ticket is linked before it
+    is closed, and closed before it is reopened."""
 
     desk: TicketDesk | None
     breaker: Breaker
     deadline: float
 
-    def handle(self, lease: Lease) -> None:
-        """Do the job at the head of the lane; raises what the desk raises, and is tried again."""
-        kind = lease.row["kind"]
-        if kind == "link":
-            self._link(lease, _incident(lease))
-        elif kind in CHANGES:
-            self._change(lease, _incident(lease), CHANGES[kind])
-        else:
-            raise Undeliverable(f"this version knows no job of the kind {kind!r}")
-
-    def _link(self, lease: Lease, incident: database.Row) -> None:
+    def link(self, lease: Lease) -> None:
         """Get the desk's id of an incident whose customer was told a local number. The incident's id is the desk's
-        idempotency key: if it made a ticket when it was first asked, this is that ticket."""
+        idempotency key: if it made a ticket when it was first asked, this is that ticket. Raises what the desk
+        raises, and is tried again."""
+        incident = _incident(lease)
         incident_id = incident["id"]
         external_id = self._ask(lambda desk: desk.open(incident_id, incident["classification"], incident["message"]))
         with lease.finishing() as now:
@@ -64,10 +56,13 @@ class DeskJobs:
             jobs.done(lease.row["id"])
         log.info("ticket.linked", incident_id=incident_id, external_ticket_id=external_id)
 
-    def _change(self, lease: Lease, incident: database.Row, change: Change) -> None:
-        """Bring the ticket to this status. Without the desk's id there is none to change: it was never asked for one,
-        or `link`, which came before in this lane, was given up."""
-        incident_id, external_id, job = incident["id"], incident["external_ticket_id"], lease.row
+    def change(self, lease: Lease) -> None:
+        """Bring the ticket to the status that the job's kind stands for. Without the desk's id there is none to change:
+        it was never asked for one, or `link`, which came before in this lane, was given up. Raises what the desk
+        raises, and is tried again."""
+        incident, job = _incident(lease), lease.row
+        change = CHANGES[job["kind"]]
+        incident_id, external_id = incident["id"], incident["external_ticket_id"]
         if not external_id:
             with lease.finishing():
                 jobs.done(job["id"])

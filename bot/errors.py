@@ -4,7 +4,8 @@ FirstlineError
 ├── DeliveryFailed        a text did not reach its address
 │   ├── TryLater          it may, if sent again (carries retry_after)
 │   ├── Undeliverable     it never will
-│   │   └── Blocked       the person has blocked us at this address
+│   │   ├── Blocked       the person has blocked us at this address
+│   │   └── TooLarge      a file is larger than it may be
 │   ├── Uncertain         it may have arrived; ask `Sender.find`
 │   └── CannotTell        nobody can say whether it arrived
 ├── ClassificationFailed  the model gave no usable answer
@@ -44,6 +45,10 @@ class Undeliverable(DeliveryFailed):
 class Blocked(Undeliverable):
     """Raised when the person has blocked us at this address, or has left: nothing will arrive there until they write
     again. They are told by mail, where they have one."""
+
+
+class TooLarge(Undeliverable):
+    """Raised by `FileSource.fetch` when a file is larger than was asked for."""
 
 
 class Uncertain(DeliveryFailed):

@@ -12,7 +12,7 @@ from bot import measure, ports
 from bot.errors import NotCommitted
 from bot.ids import new_id
 from bot.masking import mask
-from bot.model import Accepted, InboundMessage, tidy
+from bot.model import Accepted, InboundMessage, file_name, tidy
 from bot.ports import Clock, Dispatcher
 from storage import database, inbox
 
@@ -51,6 +51,9 @@ class Intake(ports.Intake):
         external_id = message.external_id or incident_id
         lane = message.lane or f"{message.channel}/{external_id}"
         masked = replace(message, external_id=external_id, lane=lane, text=mask(tidy(message.text)))
+        if message.attachments:
+            files = tuple(replace(file, name=mask(file_name(file.name))) for file in message.attachments)
+            masked = replace(masked, attachments=files)
         row = inbox.NewMessage(
             channel=message.channel,
             external_id=external_id,

@@ -18,6 +18,7 @@ notifications = Counter(
     "firstline_notifications", "What became of texts that we owed.", ["channel", "kind", "outcome"], registry=REGISTRY
 )
 reminders = Counter("firstline_reminders", "Reminders stored.", registry=REGISTRY)
+files = Counter("firstline_files", "What became of customers' files.", ["channel", "outcome"], registry=REGISTRY)
 failures = Counter("firstline_failures", "Pieces of work that failed, and went on.", ["what"], registry=REGISTRY)
 steps = Histogram(
     "firstline_step_seconds",

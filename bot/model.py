@@ -1,5 +1,6 @@
 """The values that flow through Firstline. All are frozen; none holds anything live, so each can be stored."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -9,11 +10,30 @@ from typing import Any
 _CONTROL = dict.fromkeys([*range(0x20), 0x7F, *range(0x80, 0xA0), *range(0xD800, 0xE000), 0x2028, 0x2029])
 _CONTROL.update({ord("\n"): "\n", ord("\t"): "\t", 0x2028: "\n", 0x2029: "\n"})
 
+_SEPARATORS = str.maketrans('/\\:*?"<>|', "_________")
+"""What no name of a file may hold, on some system."""
+
 
 def tidy(text: str) -> str:
     """Drop what no person typed: control characters (but for tab and line feed), lone surrogates, white space at both
     ends. No database has to refuse what is left."""
     return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROL).strip()
+
+
+LONGEST_FILE_NAME = 200
+
+
+def file_name(written: str) -> str:
+    """Make of what a sender calls a file a name of one line that is no path, and reads in the order in which it is
+    written: no control or direction characters (UAX #9: an `exe` could end in `fdp` turned around). The ending stays
+    when it is cut."""
+    shown = "".join(char for char in tidy(written) if unicodedata.category(char) not in ("Cf", "Co", "Cn"))
+    name = " ".join(shown.translate(_SEPARATORS).split()).lstrip("._ ") or "file"
+    if len(name) <= LONGEST_FILE_NAME:
+        return name
+    stem, dot, ending = name.rpartition(".")
+    kept = f"{dot}{ending}" if stem and len(ending) <= 16 else ""
+    return f"{name[: LONGEST_FILE_NAME - len(kept) - 1]}…{kept}"
 
 
 class Category(StrEnum):
@@ -51,6 +71,7 @@ class NoticeKind(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     REPLY = "reply"
+    FILES_REFUSED = "files_refused"
     CODE = "code"  # proves a mail address; of no incident
     ALERT = "alert"
     AGENT_REMINDER = "agent_reminder"
@@ -72,6 +93,7 @@ TO_CUSTOMERS = frozenset(
         NoticeKind.RESOLVED,
         NoticeKind.REOPENED,
         NoticeKind.REPLY,
+        NoticeKind.FILES_REFUSED,
     }
 )
 """What we write to a customer about an incident of theirs."""
@@ -125,6 +147,25 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that comes with a message. `media_type` and `size` (bytes; None: not known) are as its sender tells, and
+    nobody trusts them; `ref` is how its channel gets it, opaque outside the adapter, and holds no secret."""
+
+    name: str
+    media_type: str
+    size: int | None
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a channel got for a `ref`. `media_type` is as told by the other side."""
+
+    content: bytes
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """What somebody wrote, once, translated from its platform.
 
@@ -139,6 +180,7 @@ class InboundMessage:
     channel that it refers to, the nearest first. In a `private` chat a message outside any thread joins what is open;
     `fresh` says that it is another problem. `automatic` is machine mail. `written_at` is the platform's time of it.
     `proven` are addresses that the channel itself vouches for; `reporter` is the caller of the API who brought it.
+    `attachments` are its files.
     """
 
     channel: str
@@ -159,6 +201,7 @@ class InboundMessage:
     written_at: datetime | None = None
     proven: tuple[Address, ...] = ()
     reporter: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def identity(self) -> Address:
@@ -191,6 +234,8 @@ class InboundMessage:
             data["written_at"] = self.written_at.isoformat()
         if self.proven:
             data["proven"] = addresses_to_json(self.proven)
+        if self.attachments:
+            data["attachments"] = [asdict(file) for file in self.attachments]
         return data
 
     @classmethod
@@ -200,6 +245,8 @@ class InboundMessage:
         values["proven"] = addresses_from_json(values.get("proven", ()))
         values["refers_to"] = tuple(values.get("refers_to", ()))
         values["kind"] = MessageKind(values.get("kind", MessageKind.NEW))
+        if "attachments" in values:
+            values["attachments"] = tuple(Attachment(**file) for file in values["attachments"])
         if "written_at" in values:
             values["written_at"] = datetime.fromisoformat(values["written_at"])
         return cls(**values)
@@ -428,6 +475,21 @@ class NotificationView:
 
 
 @dataclass(frozen=True, slots=True)
+class FileView:
+    """A file as people see it. `state`: `new` (not here yet), `kept`, `refused`, `expired`; `reason` is why it is not
+    here. `media_type` is, once it is kept, what its bytes say."""
+
+    id: int
+    name: str
+    media_type: str
+    size: int | None
+    state: str
+    reason: str | None
+    created_at: datetime
+    kept_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentDetails:
     """An incident with everything that happened to it. `customer` is the id of whose it is."""
 
@@ -435,6 +497,7 @@ class IncidentDetails:
     timeline: tuple[TimelineEntry, ...] = field(default=())
     notifications: tuple[NotificationView, ...] = field(default=())
     customer: str = ""
+    files: tuple[FileView, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

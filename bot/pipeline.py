@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from peewee import IntegrityError
 
-from bot import measure, outbox, reach, routing, wording
+from bot import files, measure, outbox, reach, routing, wording
 from bot.answers import Answers
 from bot.classify import NOBODY
 from bot.customers import identify
@@ -108,6 +108,8 @@ class Pipeline:
             routing.confirm(place, message, self.policy, now)
             incident = self.store(incident_id, message, place, classification, ticket, language, now)
             lanes = self.notify(incident, now, message.automatic)
+            if message.attachments:
+                lanes += files.take(incident, message, self.policy.files, now)
             self.schedule(incident, now)
             outcome = self.finish(lease, incident, self.opened(incident, place))
         log.info("incident.opened", incident_id=incident.id, ticket_id=incident.ticket_id, category=incident.category)

@@ -10,6 +10,15 @@ from bot.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken of files: of this size (bytes) each, this many of one message, and this size together."""
+
+    largest: int = 10_000_000
+    number: int = 10
+    together: int = 25_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """`agents` is where agents are told of what cannot wait; `boards` are those of them that show every incident as it
     stands; `quiet` is when no reminder is sent."""
@@ -22,6 +31,7 @@ class Policy:
     agents: tuple[Address, ...] = ()
     boards: tuple[Address, ...] = ()
     quiet: QuietHours | None = None
+    files: Limits = Limits()
 
     @property
     def agents_without_board(self) -> tuple[Address, ...]:
@@ -42,4 +52,5 @@ class Policy:
             agents=(*mail, *boards),
             boards=boards,
             quiet=settings.quiet,
+            files=Limits(settings.max_file, settings.max_files, settings.max_files_size),
         )

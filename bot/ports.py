@@ -13,6 +13,8 @@ from bot.model import (
     Address,
     Caller,
     Classification,
+    Fetched,
+    FileView,
     InboundMessage,
     Incident,
     IncidentDetails,
@@ -114,6 +116,12 @@ class Views(Protocol):
 
     def stats(self) -> dict[str, Any]: ...
 
+    def files(self, name: str) -> list[FileView]:
+        """List the files of an incident. Raises NotFound."""
+
+    def file(self, name: str, file_id: int) -> tuple[FileView, bytes]:
+        """Return one of them with its content. Raises NotFound, also for one that is not kept: the text says why."""
+
     def message(self, name: str, message_id: str) -> str:
         """Return the external id of a message of this incident's conversation. Raises NotFound."""
 
@@ -203,6 +211,21 @@ class Channel(Sender, Protocol):
     def listening(self, core: Core, web: Routes) -> AbstractContextManager[None]:
         """While entered, call `core.intake.accept` once per message; acknowledge to the platform only after it
         returns."""
+
+
+@runtime_checkable
+class FileSource(Protocol):
+    """A channel whose messages bring files. `fetch` is called by many threads at once.
+
+    `name` is the channel; `file_deadline` is how many seconds `fetch` may take in all: the core gives up waiting then.
+    """
+
+    name: str
+    file_deadline: float
+
+    def fetch(self, ref: str, most: int) -> Fetched:
+        """Get a file by the `ref` of its Attachment, and no more than `most` bytes of it. Raises TooLarge if there are
+        more, Undeliverable if it is not to be had, TryLater if it may be; their texts are for agents."""
 
 
 class Signer(Protocol):

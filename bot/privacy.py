@@ -13,7 +13,7 @@ from bot.commands import known_customer, refuse
 from bot.errors import Conflict, NotFound
 from bot.model import TO_AGENTS, Address, Caller, MessageKind, Role, tidy
 from bot.ports import Clock
-from storage import codes, customers, database, follow_ups, incidents, notifications, privacy, reach
+from storage import attachments, codes, customers, database, follow_ups, incidents, notifications, privacy, reach
 from storage.database import Row
 from storage.privacy import FORGOTTEN
 from storage.tables import utc_text
@@ -38,8 +38,9 @@ STATES = frozenset({"open", "resolved"})
 class Forgotten:
     """What was done. `closed` counts incidents that were open, `cancelled` texts that waited to be sent, `follow_ups`
     looks that were to come, `sent` texts that had gone out to the customer; all other numbers what was erased.
-    `revisions` are earlier texts of messages, `deliveries` messages as they came in, `events` lines of the audit trail.
-    `tickets` names those that the desk has. `scrubbed`: the database's files hold none of it any more."""
+    `revisions` are earlier texts of messages, `files` what came with messages, `deliveries` messages as they came in,
+    `events` lines of the audit trail. `tickets` names those that the desk has. `scrubbed`: the database's files hold
+    none of it any more."""
 
     customer_id: str
     identities: int
@@ -47,6 +48,7 @@ class Forgotten:
     closed: int
     messages: int
     revisions: int
+    files: int
     deliveries: int
     notifications: int
     cancelled: int
@@ -294,7 +296,7 @@ class _Erasure:
         cancelled = sum(follow_ups.cancel(row["id"], now) for row in person.incidents)
         events = self._events()
         closed = sum(self._incident(row) for row in person.incidents)
-        messages, revisions = self._messages()
+        messages, revisions, files = self._messages()
         self._aliases()
         for row in person.accepted:
             revisions += self._delivery(row)
@@ -315,6 +317,7 @@ class _Erasure:
             closed=closed,
             messages=messages,
             revisions=revisions,
+            files=files,
             deliveries=len(person.accepted),
             notifications=len(person.notifications),
             cancelled=waiting,
@@ -335,13 +338,14 @@ class _Erasure:
         privacy.erase_incident(row["id"], self.name, resolved_by)
         return closed
 
-    def _messages(self) -> tuple[int, int]:
-        """Erase what they wrote, and all that we wrote on their incidents; return how many messages and earlier texts
-        these were. What others wrote stays."""
+    def _messages(self) -> tuple[int, int, int]:
+        """Erase what they wrote, and all that we wrote on their incidents; return how many messages, earlier texts and
+        files these were. What others wrote stays."""
         on_theirs = [message for row in self.person.incidents for message in incidents.messages(row["id"])]
         theirs = {row["id"]: row for row in on_theirs if not self.person.is_of_another(row)}
         theirs.update({row["id"]: row for row in self.person.written})
-        return len(theirs), sum(privacy.erase_message(row) for row in theirs.values())
+        erased = [privacy.erase_message(row) for row in theirs.values()]
+        return len(theirs), sum(texts for texts, _ in erased), sum(files for _, files in erased)
 
     def _delivery(self, row: Row) -> int:
         """Erase a message as it came in, and what it says of one that never came; return how many texts those were."""
@@ -447,6 +451,7 @@ INCIDENT = (
     "reminder_sent",
 )  # fmt: skip
 MESSAGE = ("written_at", "direction", "author", "text", "channel", "external_id", "edited_at", "deleted_at")
+FILE = ("id", "name", "media_type", "size", "state", "reason", "created_at", "kept_at")
 REVISION = ("written_at", "text", "deleted")
 EVENT = ("at", "actor", "name", "before", "after")
 NOTIFICATION = ("kind", "channel", "recipient", "message", "status", "attempts", "error", "provider_id",
@@ -486,7 +491,12 @@ def _message(person: _Person, row: Row) -> dict[str, Any]:
     if person.is_of_another(row):
         return {**_pick(row, "written_at", "direction"), "author": SOMEBODY_ELSE, "text": SOMEBODY_ELSE}
     earlier = incidents.revisions(row["channel"], row["external_id"])
-    return {**_pick(row, *MESSAGE), "revisions": [_pick(revision, *REVISION) for revision in earlier]}
+    files = attachments.of_message(row["channel"], row["external_id"])
+    return {
+        **_pick(row, *MESSAGE),
+        "revisions": [_pick(revision, *REVISION) for revision in earlier],
+        "files": [_pick(file, *FILE) for file in files],
+    }
 
 
 def _event(row: Row, others: Collection[str]) -> dict[str, Any]:

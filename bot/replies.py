@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from bot import outbox, reach, routing, wording
+from bot import files, outbox, reach, routing, wording
 from bot.board import Line, What
 from bot.customers import identify
 from bot.life import Life, current
@@ -52,6 +52,8 @@ class Replies:
         routing.lead(incident.conversation, message)
         catch_up(message, now)
         did, lanes = self._do(move, incident, message, place, said, now)
+        if message.attachments:
+            lanes += files.take(current(incident.id), message, self.life.policy.files, now)
         return self._done(did, incident, lanes, [_seen("wrote", message), *_lines(did, message)], now)
 
     def _do(
@@ -237,5 +239,7 @@ def _show(original: database.Row) -> None:
     gone = next((row["written_at"] for row in known if row["deleted"]), None)
     edited_at = texts[-1]["written_at"] if len(texts) > 1 else None
     incidents.show_as(original["id"], texts[-1]["text"], edited_at, gone)
+    if gone is not None:
+        files.withdraw(original["channel"], original["external_id"])
     if incidents.first_message(original["incident"]) == original["id"]:
         incidents.reword(original["incident"], texts[-1]["text"] if gone is None else "")

@@ -3,6 +3,7 @@
 import re
 import statistics
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from bot.errors import NotFound
 from bot.model import (
     Address,
     Category,
+    FileView,
     InboundMessage,
     Incident,
     IncidentDetails,
@@ -22,16 +24,32 @@ from bot.model import (
     tidy,
     urgency,
 )
-from storage import conversations, customers, database, dead, inbox, incidents, lanes, notifications, stats
+from bot.sealing import Seal
+from storage import (
+    attachments,
+    conversations,
+    customers,
+    database,
+    dead,
+    inbox,
+    incidents,
+    lanes,
+    notifications,
+    stats,
+)
 from storage.dead import Dead
 
 URGENT = tuple(category.value for category in Category if urgency(category) == 2)
 
 DELETED = "(deleted by its author)"
+STILL_TO_COME = "It is still to be fetched: ask again."
 
 
+@dataclass(frozen=True, slots=True)
 class Views:
-    """What people ask. Nothing here writes."""
+    """What people ask. Nothing here writes. `seal` opens the contents of files."""
+
+    seal: Seal = field(default_factory=Seal)
 
     def incidents(self, limit: int = 50, status: str | None = None) -> list[Incident]:
         """List the youngest incidents, all or those of one status (open, resolved)."""
@@ -72,6 +90,23 @@ class Views:
         if found:
             return Incident.of(found[0])
         return None if waiting is None else _received(waiting)
+
+    def files(self, name: str) -> list[FileView]:
+        """List the files of an incident, in the order in which they came. Raises NotFound."""
+        with database.session():
+            return [_file(row) for row in attachments.of_incident(known(name)["id"])]
+
+    def file(self, name: str, file_id: int) -> tuple[FileView, bytes]:
+        """Return a file of an incident with its content. Raises NotFound, also for one that is not kept: the text says
+        why; ConfigurationError if DATA_KEY is another than when it was kept."""
+        with database.session():
+            incident, row = known(name), attachments.get(file_id)
+            if row is None or row["incident"] != incident["id"]:
+                raise NotFound(f"No file of {incident['ticket_id']} goes by the number {file_id}.")
+            sealed = attachments.content(file_id)
+        if sealed is None:
+            raise NotFound(f"This file is not kept. {row['reason'] or STILL_TO_COME}")
+        return _file(row), self.seal.open(sealed)
 
     def message(self, name: str, message_id: str) -> str:
         """Return the external id of the message that has this id, or that the delivery of this id has changed, if it
@@ -199,7 +234,8 @@ def details(row: database.Row) -> IncidentDetails:
     ]
     owed = [_notification(notice) for notice in notifications.of_incident(row["id"])]
     timeline = tuple(sorted(said + done, key=lambda entry: entry.at))
-    return IncidentDetails(Incident.of(row), timeline, tuple(owed), customers.owner(row["identity"]) or "")
+    files = tuple(_file(file) for file in attachments.of_incident(row["id"]))
+    return IncidentDetails(Incident.of(row), timeline, tuple(owed), customers.owner(row["identity"]) or "", files)
 
 
 def _entry(message: database.Row) -> TimelineEntry:
@@ -207,6 +243,10 @@ def _entry(message: database.Row) -> TimelineEntry:
     text = DELETED if message["deleted_at"] is not None else message["text"]
     edited = message["edited_at"] is not None
     return TimelineEntry(message["written_at"], message["author"], message["direction"], text, edited)
+
+
+def _file(row: database.Row) -> FileView:
+    return FileView(**{name: row[name] for name in FileView.__slots__})
 
 
 def _notification(row: database.Row) -> NotificationView:

@@ -18,6 +18,7 @@ CATALOGUES = Path(__file__).parent / "catalogues"
 RIGHT_TO_LEFT = frozenset({"ar"})
 RATING = re.compile(r"rate-([1-5])")
 LONGEST_QUOTE = 500
+LISTED_FILES = 10
 IN_ONE_LINE = frozenset({"category", "confirmed", "rated", "not_delivered", "perhaps_delivered"})
 
 Unit = Literal["minute", "hour", "day"]
@@ -121,6 +122,15 @@ def code(name: str, to: Address, digits: str, holds: timedelta, language: str) -
         closing=_say(language, "code.closing"),
         language=language,
     )
+
+
+def files_refused(incident: Incident, to: Address, number: int, files: Sequence[tuple[str, str]]) -> Notice:
+    """Tell the customer which files (name, why in one word) were not taken; `number` is that of the first."""
+    language = _known(incident.language)
+    written = _notice(NoticeKind.FILES_REFUSED, incident, to, f"files-{number}", language)
+    shown = [f"- {_isolated(quoted(name), language)}: {_say(language, f'file.{why}')}" for name, why in files]
+    more = ["…"] if len(shown) > LISTED_FILES else []
+    return replace(written, lead="\n".join([written.lead, *shown[:LISTED_FILES], *more]))
 
 
 # --- to agents

@@ -73,7 +73,14 @@ def _dead(kind: str, row: Row) -> Dead:
         state=row.get("status") or row["state"],
         attempts=row["attempts"],
         error=row["error"],
-        incident_id=row["incident"]
-        if kind == "notification"
-        else row.get("incident_id") or row["lane"].rpartition("/")[2],
+        incident_id=_about(row),
     )
+
+
+def _about(row: Row) -> str | None:
+    """The incident of a piece of work: of a job, the one that its payload or else its lane names; a text may be of
+    none."""
+    if "incident" in row:
+        return str(row["incident"]) if row["incident"] else None
+    named = row.get("incident_id") or (row.get("payload") or {}).get("incident_id")
+    return str(named or row["lane"].rpartition("/")[2])

@@ -185,10 +185,20 @@ def skip_locked(database: Any) -> str:
     return " FOR UPDATE SKIP LOCKED" if locks_rows(database) else ""
 
 
+def lock_these(database: Any) -> str:
+    """End of a SELECT whose rows nobody else may change until the transaction ends."""
+    return " FOR UPDATE" if locks_rows(database) else ""
+
+
 def identity_column(database: Any) -> str:
     """The column of a table's own counted id, for a CREATE TABLE written by hand."""
     kind = "BIGSERIAL" if locks_rows(database) else "INTEGER"
     return f"id {kind} NOT NULL PRIMARY KEY"
+
+
+def bytes_column(name: str, database: Any) -> str:
+    """A column of raw bytes, for a CREATE TABLE written by hand."""
+    return f"{name} {'BYTEA' if locks_rows(database) else 'BLOB'}"
 
 
 def lock_schema(database: Any) -> None:

@@ -9,6 +9,27 @@ from storage.database import execute, insert, update
 from storage.tables import Job
 
 
+def add_fetch(file_id: int, incident_id: str, payload: Mapping[str, Any], now: datetime) -> str:
+    """Owe the fetching of a file, and return the lane to wake: one of its own, so that nothing waits for it. Nobody
+    else can know this lane yet, and so nobody can wait in a circle for it."""
+    lane = fetch_lane(file_id)
+    row = {
+        "lane": lane,
+        "kind": "fetch",
+        "payload": {**payload, "file": file_id, "incident_id": incident_id},
+        "dedupe": f"fetch/{file_id}",
+        "due_at": now,
+        "created_at": now,
+    }
+    insert(Job, [row], unless="dedupe")
+    lanes.wake({lane: now})
+    return lane
+
+
+def fetch_lane(file_id: int) -> str:
+    return f"job/file/{file_id}"
+
+
 def add(kind: str, incident_id: str, number: int, payload: Mapping[str, Any], due_at: datetime, now: datetime) -> str:
     """Owe a piece of work of this kind about an incident, and return the lane to wake. `number` is which of its kind it
     is, such as the n-th closing: each is owed once, however often it is added.

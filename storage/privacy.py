@@ -13,8 +13,10 @@ from peewee import PeeweeException
 
 from storage.database import Row, database, execute, rows, session
 from storage.dialect import locks_rows
+from storage.jobs import fetch_lane
 from storage.tables import (
     Alias,
+    Attachment,
     Customer,
     Event,
     FollowUp,
@@ -141,6 +143,11 @@ def hold(incident_ids: Collection[str], identity_ids: Collection[int]) -> None:
         execute("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", (incident_id,)).fetchall()
     for incident_id in ids:
         execute("SELECT 1 FROM lanes WHERE key = ? FOR UPDATE", (f"job/{incident_id}",)).fetchall()
+    files = "SELECT 'job/file/' || id FROM attachments WHERE incident_id"
+    for some in _some(ids):
+        marks = ", ".join("?" for _ in some)
+        lanes = f"SELECT 1 FROM lanes WHERE key IN ({files} IN ({marks})) ORDER BY key FOR UPDATE"
+        execute(lanes, some).fetchall()
     for some in _some(ids):
         marks = ", ".join("?" for _ in some)
         due = f"SELECT 1 FROM follow_ups WHERE incident_id IN ({marks}) AND due_at IS NOT NULL ORDER BY id FOR UPDATE"
@@ -186,13 +193,26 @@ def erase_resolver(incident_id: str) -> None:
     Incident.update(resolved_by=FORGOTTEN).where(Incident.id == incident_id).execute()
 
 
-def erase_message(row: Row) -> int:
-    """Erase a message and its earlier texts; return how many those were."""
+def erase_message(row: Row) -> tuple[int, int]:
+    """Erase a message, its earlier texts and its files; return how many of these there were."""
     changes = {"text": FORGOTTEN, "external_id": alias()}
     if row["direction"] == "customer":
         changes["author"] = FORGOTTEN
     Message.update(**changes).where(Message.id == row["id"]).execute()
-    return erase_revisions(row["channel"], row["external_id"], changes["external_id"])
+    about = (row["channel"], row["external_id"], changes["external_id"])
+    return erase_revisions(*about), erase_files(*about)
+
+
+def erase_files(channel: str, external_id: str, now_called: str) -> int:
+    """Erase the files of a message, their names and their contents; return how many they were. No more is fetched, and
+    a worker that is at it loses its lane."""
+    of_it = (Attachment.channel == channel) & (Attachment.external_id == external_id)
+    lanes = [fetch_lane(row["id"]) for row in rows(Attachment.select(Attachment.id).where(of_it))]
+    for some in _some(lanes):
+        Job.update(state="done", due_at=None, error=None).where(Job.lane.in_(some)).execute()
+        Lane.delete().where(Lane.key.in_(some)).execute()
+    changes = {"name": FORGOTTEN, "media_type": "", "ref": "", "content": None, "state": "expired", "refusal": None}
+    return int(Attachment.update(**changes, reason=None, external_id=now_called).where(of_it).execute())
 
 
 def erase_revisions(channel: str, external_id: str, now_called: str) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 
 from peewee import (
     AutoField,
+    BigIntegerField,
+    BlobField,
     BooleanField,
     DoubleField,
     Field,
@@ -329,6 +331,30 @@ class Job(Counted):
         table_name = "jobs"
 
 
+class Attachment(Counted):
+    """A file that came with a customer's message. `media_type` is as told by its channel, and, once it is kept, what
+    its bytes say. `ref` is how its channel gets it. `refusal` is why it was not taken, in one word for the customer;
+    `reason` is the same for agents; `told_at` is when the customer was told."""
+
+    incident = ForeignKeyField(Incident, index=True)
+    channel = TextField()
+    external_id = TextField()
+    name = TextField()
+    media_type = TextField(default="")
+    size = BigIntegerField(null=True)
+    ref = TextField(default="")
+    content = BlobField(null=True)  # sealed; null until it is kept, and when it has expired
+    state = TextField(default="new")  # kept, refused, expired
+    refusal = TextField(null=True)
+    reason = TextField(null=True)
+    told_at = UTCDateTimeField(null=True)
+    created_at = UTCDateTimeField()
+    kept_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        table_name = "attachments"
+
+
 class Token(Table):
     """A token of the API that was given out; never the token itself."""
 
@@ -370,6 +396,7 @@ ALL = (
     FollowUp,
     Lane,
     Job,
+    Attachment,
     Token,
     State,
 )

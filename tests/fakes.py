@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 
 from bot.commands import Commands
-from bot.errors import CannotTell, TryLater, Uncertain, Undeliverable
+from bot.errors import CannotTell, TooLarge, TryLater, Uncertain, Undeliverable
 from bot.life import Life
 from bot.links import Links
-from bot.model import Address, Caller, Notice, Role, Sent
+from bot.model import Address, Caller, Fetched, Notice, Role, Sent
 from bot.policy import Policy
 from bot.ports import Dispatcher
 
@@ -66,6 +66,27 @@ class RecordingSender:
 
     def close(self) -> None:
         pass
+
+
+class Cupboard:
+    """A channel's files: `files` has the content of each ref, or what is raised for it. `fetched` are the refs that
+    were asked for, in order."""
+
+    file_deadline = 5.0
+
+    def __init__(self, name: str = "chat", **files: bytes | BaseException) -> None:
+        self.name = name
+        self.files = files
+        self.fetched: list[str] = []
+
+    def fetch(self, ref: str, most: int) -> Fetched:
+        self.fetched.append(ref)
+        found = self.files[ref]
+        if isinstance(found, BaseException):
+            raise found
+        if len(found) > most:
+            raise TooLarge("too large")
+        return Fetched(found)
 
 
 class Died(BaseException):

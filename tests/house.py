@@ -1,10 +1,11 @@
 """Firstline without threads and network: messages go in, time passes, and what became of it all can be looked at."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bot.app import Firstline, World
 from bot.model import Address, Caller, Category, Classification, InboundMessage, MessageKind, Role
-from bot.ports import TicketDesk
+from bot.ports import FileSource, TicketDesk
 from bot.settings import Settings
 from storage import database, inbox, incidents, lanes
 from storage.tables import Event, Incident, Notification
@@ -43,6 +44,7 @@ class House:
         mail: RecordingSender | None = None,
         chat: Any = None,
         board: Address | None = None,
+        files: Sequence[FileSource] = (),
         **settings: Any,
     ) -> None:
         self.clock = clock
@@ -52,13 +54,14 @@ class House:
             self.chat.board = board
         self.desk = desk
         self.classifier = classifier
+        self.sources = files
         self.settings = Settings(_env_file=None, agents_email=AGENTS.key, link_key="k" * 32, **settings)  # type: ignore[call-arg]
         self.start()
 
     def start(self) -> None:
         """Begin anew, as after a crash: nothing is kept but the database, and what was sent."""
         channels: Any = [self.chat] if getattr(self.chat, "board", None) else []
-        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, channels)
+        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, channels, self.sources)
         self.firstline = Firstline(self.settings, world, works=False)
         self._number = 0
 

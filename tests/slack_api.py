@@ -7,8 +7,10 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
@@ -33,6 +35,20 @@ class Misbehaviour:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class File:
+    """What is at a path. `pieces` is how often the content is sent (None: without end), `length` what the answer says
+    that it is long (None: nothing is said)."""
+
+    content: bytes = b""
+    kind: str = "application/octet-stream"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    pieces: int | None = 1
+    length: int | None = None
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +85,8 @@ class SlackApi:
     `url` is what SLACK_API_URL should be. `calls` are all calls in order, `conversations` all messages, `chats` the
     direct message of each person, `homes` what the app's home shows to each. `answers` are for methods that it has no
     idea of. Each call of `refuse`, `answer_with`, `hang` and `drop` is about one call of a method, the next that
-    nothing was said about yet.
+    nothing was said about yet. `files` is what can be downloaded at which path, `fetched` the paths that were asked
+    for, each with its token.
     """
 
     def __init__(self, *conversations: str) -> None:
@@ -79,6 +96,8 @@ class SlackApi:
         self.homes: dict[str, dict[str, Any]] = {}
         self.archived: set[str] = set()
         self.answers: dict[str, Answer] = {"views.open": {}, "users.info": {}}
+        self.files: dict[str, File] = {}
+        self.fetched: list[tuple[str, str]] = []
         self._plans: dict[str, list[Misbehaviour]] = defaultdict(list)
         self._last = 0
         self._lock = threading.RLock()
@@ -97,6 +116,20 @@ class SlackApi:
         self._server.server_close()
 
     # --- what a test does
+
+    def at(self, path: str) -> str:
+        """The address of a file."""
+        return f"http://127.0.0.1:{self._server.server_port}{path}"
+
+    def download(self, path: str, token: str) -> File:
+        """Note that a file is asked for, and say what is sent."""
+        with self._lock:
+            self.fetched.append((path, token))
+        return self.files.get(path, File(status=404))
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing.is_set()
 
     def say(self, conversation: str, text: str, thread_ts: str | None = None) -> str:
         """Have a person write something; return its ts."""
@@ -343,6 +376,24 @@ def _handler_for(api: SlackApi) -> type[BaseHTTPRequestHandler]:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
             self._answer(plan.status, plan.headers, plan.body or json.dumps(answer).encode())
+
+        def do_GET(self) -> None:
+            token = (self.headers["Authorization"] or "").removeprefix("Bearer ")
+            file = api.download(self.path, token)
+            self.close_connection = True
+            self.send_response(file.status)
+            said = {"Content-Type": file.kind, "Connection": "close", **file.headers}
+            if file.length is not None:
+                said["Content-Length"] = str(file.length)
+            for name, value in said.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with suppress(OSError):  # the caller has had enough
+                for _ in range(file.pieces) if file.pieces is not None else count():
+                    if api.is_closing:
+                        break
+                    self.wfile.write(file.content)
+                    time.sleep(file.pause)
 
         def _answer(self, status: int, extra: dict[str, str], body: bytes) -> None:
             try:

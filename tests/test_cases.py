@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bot.errors import Conflict, Forbidden, NotFound, TryLater, Uncertain
-from bot.model import Address, Caller, Role
+from bot.model import Address, Attachment, Caller, Role
+from storage.tables import Attachment as Row
 from storage.tables import Event, Message, Notification
-from tests.fakes import NOON, TestClock
+from tests.fakes import NOON, Cupboard, TestClock
 from tests.house import AGENTS, ANA, CLERK, CUSTOMER, House
 
 TWICE = "My card was charged twice"
@@ -129,6 +130,26 @@ def test_case_06_a_deletion_may_come_first(house: House) -> None:
     assert house.incidents() == []
     opened = house.write(TWICE, "k-1")
     assert house.said(opened["incident_id"]) == ["(deleted by its author)"]
+
+
+# --- 10: huge or many attachments
+
+
+def test_case_10_what_is_too_large_is_named_to_the_customer_and_the_incident_is_opened_all_the_same(
+    db: str, clock: TestClock
+) -> None:
+    house = House(clock, files=(Cupboard("chat", a=b"%PDF-1.7", b=b"x" * 50),), max_file=20)
+    files = (
+        Attachment("bill.html", "text/html", 8, "a"),
+        Attachment("lie.pdf", "", 3, "b"),
+        Attachment("film.mp4", "", 10**9, "c"),
+    )
+    house.chats(TWICE, "m-1", attachments=files)
+    assert [row["status"] for row in house.incidents()] == ["open"]
+    told = [notice.lead for _, notice in house.chat.sent if notice.kind == "files_refused"]
+    assert ["film.mp4" in told[0], "lie.pdf" in told[1], "bill" in "".join(told)] == [True, True, False]
+    assert next((row["state"], row["media_type"]) for row in house.all(Row)) == ("kept", "application/pdf")
+    house.stop()
 
 
 # --- 11: out of order

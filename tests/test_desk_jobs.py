@@ -11,6 +11,7 @@ from adapters.ticket_desk import RestDesk, TicketDeskSettings
 from bot.breaker import Breaker
 from bot.desk_jobs import DeskJobs
 from bot.errors import Undeliverable
+from bot.jobs import Jobs
 from bot.lanes import Lanes
 from storage import database, dead, incidents, jobs, lanes
 from storage.tables import Job
@@ -49,7 +50,8 @@ class Office:
 
     def run(self, lane: str = LANE) -> None:
         """Do what is due, with a worker made anew."""
-        handlers = {"job": DeskJobs(self.desk, self.breaker, self.deadline).handle}
+        desk = DeskJobs(self.desk, self.breaker, self.deadline)
+        handlers = {"job": Jobs({"link": desk.link, "close": desk.change, "reopen": desk.change}).handle}
         Lanes(handlers, self.clock, timedelta(seconds=10), ATTEMPTS).run(lane)
 
     def run_later(self) -> None:

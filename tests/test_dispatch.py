@@ -68,6 +68,30 @@ def test_senders_that_hang_leave_room_for_messages(workers: int) -> None:
     assert threads.stop(5)
 
 
+@pytest.mark.parametrize("workers", [2, 4, 16])
+def test_files_that_are_slow_to_fetch_leave_room_for_texts_and_the_desk(workers: int) -> None:
+    hanging = threading.Event()
+    run: list[str] = []
+
+    def work(lane: str) -> None:
+        if lane.startswith("job/file/"):
+            hanging.wait(20)
+        run.append(lane)
+
+    threads = Threads(work, workers)
+    for number in range(20):
+        threads.wake(f"job/file/{number}")
+    threads.start()
+    time.sleep(0.1)
+    others = {"out/a", "job/b", "in/c"} if workers > 2 else {"in/c"}  # of two, one is for messages alone
+    for lane in others:
+        threads.wake(lane)
+    wait_until(lambda: set(run) == others, 5)
+    hanging.set()
+    wait_until(lambda: len(run) == 20 + len(others))
+    assert threads.stop(5)
+
+
 def test_one_worker_alone_does_everything() -> None:
     run: list[str] = []
     threads = Threads(run.append, workers=1)

@@ -10,10 +10,12 @@ import pytest
 from peewee import IntegrityError
 from playhouse.migrations import Runner
 
+from bot.model import Attachment
 from storage import database, incidents
 from storage.migrate import FOLDER, migrate
+from storage.tables import Attachment as Row
 from storage.tables import utc_text
-from tests.fakes import NOON, TestClock
+from tests.fakes import NOON, Cupboard, TestClock
 from tests.house import ANA, CLERK, House
 
 AT = utc_text(NOON)
@@ -93,6 +95,15 @@ def test_earlier_incidents_can_be_answered_resolved_and_reopened(house: House) -
     house.work()
     assert [notice.ticket_id for notice in house.mails("resolved")] == ["TKT-1000"]
     assert (house.incident("i-2")["openings"], house.incident("i-2")["resolutions"]) == (2, 1)
+
+
+def test_files_that_come_to_earlier_incidents_are_kept_with_them(house: House) -> None:
+    house.sources = (Cupboard("web", a=b"%PDF-1.7"),)
+    house.die()
+    file = Attachment("bill.pdf", "", None, "a")
+    house.answer("i-1", "here it is", reporter="loopback", customer_id="C-1", attachments=(file,))
+    (kept,) = house.all(Row)
+    assert (kept["incident"], kept["state"], kept["media_type"]) == ("i-1", "kept", "application/pdf")
 
 
 def test_their_customer_is_the_one_who_writes_again(house: House) -> None:

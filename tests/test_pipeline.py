@@ -16,6 +16,7 @@ from bot.classify import NOBODY, Ladder
 from bot.desk_jobs import DeskJobs
 from bot.errors import ClassificationFailed, TryLater, Undeliverable
 from bot.intake import Intake
+from bot.jobs import Jobs
 from bot.lanes import Lanes
 from bot.model import Accepted, Address, Category, Classification, InboundMessage
 from bot.pipeline import Pipeline
@@ -104,7 +105,7 @@ class Way:
             dispatcher=self.wakes,
             clock=self.clock,
         )
-        jobs = DeskJobs(self.desk, breaker, self.deadline)
+        jobs = Jobs({"link": DeskJobs(self.desk, breaker, self.deadline).link})
         handlers = {"in": handling.handle, "job": jobs.handle, "out": lambda lease: None}
         return Lanes(handlers, self.clock, timedelta(seconds=10), 3)
 

@@ -49,6 +49,7 @@ TO_CUSTOMERS: dict[NoticeKind, Callable[[Incident, Address], Notice]] = {
     NoticeKind.REMINDER: lambda incident, to: wording.reminder(incident, to, 7, NOON, ACTIONS),
     NoticeKind.RESOLVED: lambda incident, to: wording.resolved(incident, to, "Zither", ACTIONS),
     NoticeKind.REOPENED: lambda incident, to: wording.reopened(incident, to, DAY),
+    NoticeKind.FILES_REFUSED: lambda incident, to: wording.files_refused(incident, to, 3, [("a.pdf", "too_large")]),
     NoticeKind.REPLY: lambda incident, to: wording.reply(incident, to, "m-8", "Zither"),
 }
 TO_AGENTS: dict[NoticeKind, Callable[[Incident, Address], Notice]] = {

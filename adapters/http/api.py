@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from adapters.http import problems
 from adapters.http.auth import Agent, Authentication, Keys, Reporter, Revocations, require, too_low
+from adapters.http.files import add_files
 from adapters.http.guard import Guard
 from adapters.http.intake import LONGEST_KEY, PostIncident
 from adapters.http.links import link_routes
@@ -202,6 +203,7 @@ def create_api(core: Core, settings: HttpSettings) -> FastAPI:
     problems.install(app, core.unavailable)
     app.add_exception_handler(Forbidden, _no_agent)
     _add_reads(app, core)
+    add_files(app, core.views, {**_AGENTS_ONLY, **_UNKNOWN})
     _add_commands(app, core)
     _add_health(app, core)
     document(app, secured=bool(settings.keys), answers=(Stored, Created, Done))

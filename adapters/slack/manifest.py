@@ -30,7 +30,7 @@ SCOPES: Final = (
     "usergroups:read",
     "users:read",
 )
-"""What the app may do: read where it was invited (the names of files, too), write, react, and know who is in a user
+"""What the app may do: read where it was invited (files, too), write, react, and know who is in a user
 group. It asks for nobody's mail address."""
 
 EVENTS: Final = (

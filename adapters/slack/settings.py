@@ -42,6 +42,9 @@ class SlackSettings(FromEnvironment):
     slack_deadline: Duration = Field(
         timedelta(seconds=15), gt=timedelta(0), description="How long sending one text to Slack may take in all."
     )
+    slack_file_deadline: Duration = Field(
+        timedelta(seconds=60), gt=timedelta(0), description="How long fetching one file from Slack may take in all."
+    )
 
     @property
     def support_channels(self) -> frozenset[str]:

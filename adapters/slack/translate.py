@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from adapters.slack import keys
+from adapters.slack import files, keys
 from adapters.slack.keys import Place
-from bot.model import Address, InboundMessage, MessageKind
+from bot.model import Address, Attachment, InboundMessage, MessageKind
 
 Payload = Mapping[str, Any]
 
@@ -48,6 +48,7 @@ class Post:
     author: str
     text: str
     files: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
     @classmethod
     def of(cls, message: Payload, channel: object, team: str) -> Self | None:
@@ -64,6 +65,7 @@ class Post:
             author=keys.person(_team(message, team), str(user)),
             text=str(message.get("text") or ""),
             files=tuple(_names(message.get("files"))),
+            attachments=files.attachments(message.get("files"), team),
         )
 
     @property
@@ -183,6 +185,7 @@ def _inbound(post: Post, at: object = None, text: str = "", fresh: bool = False)
         private=private,
         fresh=fresh,
         written_at=when(at if _is_ts(at) else post.place.ts),
+        attachments=post.attachments,
     )
 
 
