@@ -1,5 +1,7 @@
 """What people tell the bot to do in Slack: commands, and what agents write in threads."""
 
+import re
+
 import pytest
 
 from adapters.slack.acts import command_in
@@ -190,6 +192,15 @@ def test_a_customer_who_begins_with_the_word_of_a_command_is_a_customer(slack: S
         ("list mine", None, True, "list mine"),
         ("list of what was charged twice", None, False, None),
         ("help", None, False, "help"),
+        ("status", None, False, "status"),
+        ("status", "TKT-7", False, "status TKT-7"),
+        ("close", None, False, "close"),
+        ("close", "TKT-7", False, "close TKT-7"),
+        ("close my account please", "TKT-7", False, None),
+        ("Email ana@example.com", None, False, "email ana@example.com"),
+        ("email me at ana@example.com", None, False, None),
+        ("code 123456", None, False, "code 123456"),
+        ("code 1234567", None, False, None),
         ("help me", None, True, None),
         ("", "TKT-7", True, None),
         ("/", "TKT-7", True, None),
@@ -282,3 +293,13 @@ def test_an_agent_is_an_agent_to_the_core_and_anybody_else_a_customer(house: Hou
     acts = Acts(core, Web(settings(api)), Agents(frozenset({"U1"}), lambda group: [], core.clock), Threads(core.state))
     assert acts.caller(Person("T1", "U1", "T1")) == Caller("T1/U1", Role.AGENT)
     assert acts.caller(Person("T1", "U2", "T1")) == Caller("T1/U2", Role.CUSTOMER, Address("slack", "T1/U2"))
+
+
+def test_a_customer_proves_a_mail_address_in_a_direct_message(slack: Slack) -> None:
+    slack.take("message_im")
+    slack.take("message_im", text="email ana@example.com", ts="1795348900.000100")
+    (mail,) = [notice for to, notice in slack.house.mail.sent if to == Address("email", "ana@example.com")]
+    (code,) = re.findall(r"\b[0-9]{6}\b", mail.text)
+    slack.take("message_im", text=f"code {code}", ts="1795348901.000100")
+    assert {"channel": "email", "key": "ana@example.com"} in slack.only()["addresses"]
+    assert slack.stored() == 1

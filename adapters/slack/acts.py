@@ -41,11 +41,14 @@ WAIT_FOR_NAMES: Final = BRIEF / 2
 SKEW: Final = timedelta(minutes=1)
 """How far Slack's clock and ours may be apart."""
 
-ON_A_TICKET: Final = frozenset({"resolve", "reopen", "assign", "reply", "note", "category", "show", "status"})
+ON_A_TICKET: Final = frozenset({"resolve", "reopen", "assign", "reply", "note", "category", "show", "status", "close"})
 LISTS: Final = frozenset({"", "open", "mine", *Category})
 
 LONGEST_TEXT: Final = 3000
 """Characters that a field of a form may hold (docs.slack.dev, "Plain-text input")."""
+
+OWN: Final = re.compile(r"status|close|email\s+[^\s@]+@[^\s@]+|(?:email|code)\s+[0-9]{6}", re.IGNORECASE)
+"""What customers may ask for without the number of a ticket."""
 
 TICKET: Final = re.compile(r"TKT-[A-Za-z0-9-]{1,32}", re.IGNORECASE)
 MAIL: Final = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,190}")
@@ -449,14 +452,15 @@ def command_in(text: str, ticket: Callable[[], str | None], agent: Callable[[], 
     name, rest = name.lower(), rest.strip()
     if name in ("help", "list"):
         return f"{name} {rest}".strip() if (not rest or (name == "list" and rest.lower() in LISTS)) else None
+    bare = f"{name} {rest}".strip() if OWN.fullmatch(f"{name} {rest}".strip()) else None
     if name not in ON_A_TICKET:
-        return None
+        return bare
     if TICKET.fullmatch((rest.split(maxsplit=1) or [""])[0]):
         return f"{name} {rest}"
     if rest and not agent():
         return None
     known = ticket()
-    return None if known is None else f"{name} {known} {rest}".strip()
+    return bare if known is None else f"{name} {known} {rest}".strip()
 
 
 def reply_form(ticket: str) -> dict[str, Any]:
