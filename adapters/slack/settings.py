@@ -30,7 +30,7 @@ class SlackSettings(FromEnvironment):
         "", description="Ids of the channels in which every message is a customer's, with commas between them."
     )
     slack_agents_channel: str | None = Field(
-        None, description="Id of the channel in which agents are told of urgent, reminded and untouched incidents."
+        None, description="Id of the channel in which agents see every incident, as a card."
     )
     slack_agents: str = Field(
         "", description="Who may act on incidents, with commas between them: user groups (S…), people (U…, or T…/U…)."
