@@ -18,7 +18,7 @@ from peewee import DatabaseError, ImproperlyConfigured, InterfaceError, Operatio
 
 import adapters
 from adapters.dispatch import Nobody, Threads
-from bot import measure, telemetry
+from bot import measure, telemetry, wording
 from bot.answers import Answers
 from bot.breaker import Breaker
 from bot.classify import Guarded, Ladder
@@ -167,7 +167,8 @@ class Firstline:
     @contextmanager
     def listening(self, web: Routes) -> Iterator[None]:
         """While entered, the channels take messages in; what they need of the web application they ask of `web`."""
-        core = Core(self.intake, self.commands, self.views, State(self.settings.seal), self.world.clock)
+        state = State(self.settings.seal)
+        core = Core(self.intake, self.commands, self.views, state, self.world.clock, wording.sentence)
         with ExitStack() as entered:
             for channel in self.world.channels:
                 entered.enter_context(channel.listening(core, web))

@@ -24,7 +24,7 @@ from bot.language import detect
 from bot.life import Life, current
 from bot.measure import step
 from bot.missing import missing
-from bot.model import Address, Classification, InboundMessage, Incident, MessageKind, addresses_to_json
+from bot.model import Address, Classification, InboundMessage, Incident, MessageKind, Notice, addresses_to_json
 from bot.policy import Policy
 from bot.ports import Classifier, Clock, Dispatcher
 from bot.replies import Done, Replies, catch_up, is_ours, on_timeline
@@ -107,7 +107,7 @@ class Pipeline:
         with step("store"), lease.finishing() as now:
             routing.confirm(place, message, self.policy, now)
             incident = self.store(incident_id, message, place, classification, ticket, language, now)
-            lanes = self.notify(incident, now, message.automatic)
+            lanes = self.notify(incident, message, now)
             self.schedule(incident, now)
             outcome = self.finish(lease, incident, self.opened(incident, place))
         log.info("incident.opened", incident_id=incident.id, ticket_id=incident.ticket_id, category=incident.category)
@@ -181,17 +181,16 @@ class Pipeline:
         catch_up(message, now)
         return current(incident_id)
 
-    def notify(self, incident: Incident, now: datetime, automatic: bool) -> list[str]:
+    def notify(self, incident: Incident, message: InboundMessage, now: datetime) -> list[str]:
         """Owe an acknowledgement to every address of the customer, and a word to the agents if it is urgent; return
         the lanes that they wait in."""
         lacks = missing(incident.category, incident.message)
-        lanes = (
-            []
-            if automatic
-            else outbox.tell(
-                incident, lambda to: wording.acknowledgement(incident, to, self.policy.follow_up_after, lacks), now
-            )
-        )
+
+        def write(to: Address) -> Notice:
+            written = wording.acknowledgement(incident, to, self.policy.follow_up_after, lacks)
+            return replace(written, answers=message.external_id)
+
+        lanes = [] if message.automatic else outbox.tell(incident, write, now)
         return lanes + (self.life.alert(incident, "opened", now) if incident.priority == "urgent" else [])
 
     def schedule(self, incident: Incident, now: datetime) -> None:

@@ -152,6 +152,16 @@ class State(Protocol):
         """Keep a value encrypted. Raises ConfigurationError if DATA_KEY is not set."""
 
 
+Words = Callable[[str, str], str]
+"""Returns a sentence of the catalogues, by its name (such as `chat.start`) and the code of a language. Raises KeyError
+if there is none."""
+
+
+def unspoken(name: str, language: str) -> str:
+    """The words of a core that has no catalogues."""
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """What a channel may ask of the core."""
@@ -161,6 +171,7 @@ class Core:
     views: Views
     state: State
     clock: Clock
+    words: Words = unspoken
 
 
 class Channel(Sender, Protocol):

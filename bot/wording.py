@@ -50,7 +50,8 @@ def acknowledgement(incident: Incident, to: Address, follow_up_after: timedelta,
 
 def added(incident: Incident, to: Address, message_id: str) -> Notice:
     """Tell the customer that what they wrote, the message of this id, was put on the incident that they have."""
-    return _notice(NoticeKind.ADDED, incident, to, f"added-{message_id}", _known(incident.language))
+    written = _notice(NoticeKind.ADDED, incident, to, f"added-{message_id}", _known(incident.language))
+    return replace(written, answers=message_id)
 
 
 def reminder(
@@ -152,6 +153,12 @@ def said(name: str, language: str = ENGLISH, **values: str) -> str:
     """Return a short answer, of the section `[answer]`. Only "linked_new" needs values: `ticket` and `old`, the numbers
     of the new ticket and of the one before. Raises KeyError if there is no such answer, or a value is missing."""
     return _say(language, f"answer.{name}", **values)
+
+
+def sentence(name: str, language: str) -> str:
+    """Return a sentence that has no values in it, by its section and name, such as "chat.start". Raises KeyError if
+    there is none."""
+    return _say(language, name)
 
 
 def action_label(name: str, language: str) -> str:
