@@ -30,6 +30,7 @@ LONGEST_REASON: Final = 200
 
 TOKEN: Final = "set TELEGRAM_BOT_TOKEN to the token that @BotFather shows for this bot"
 URL: Final = "is TELEGRAM_API_URL right, and may this machine go there?"
+NOT_TELEGRAMS: Final = "the answer is none of Telegram's; is TELEGRAM_API_URL right?"
 TAKEN: Final = (
     "another process asks for this bot's updates: stop it, or give each its own bot; several processes need the "
     "webhook (PUBLIC_URL)"
@@ -110,6 +111,13 @@ class BotApi:
             failure = Uncertain("Telegram did not answer in time (TELEGRAM_DEADLINE)")
         except TelegramError as exc:
             failure = self._meaning(exc)
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ):  # the library took it for Telegram's, and it is not
+            failure = Uncertain(NOT_TELEGRAMS)
         raise failure
 
     @cached_property
@@ -140,7 +148,7 @@ class BotApi:
                 return Taken(TAKEN)
             case error.NetworkError():
                 return self._broken(exc)
-        return Uncertain("the answer is none of Telegram's; is TELEGRAM_API_URL right?")
+        return Uncertain(NOT_TELEGRAMS)
 
     def _broken(self, exc: "telegram.error.NetworkError") -> DeliveryFailed:
         """Say what it means that no answer came, or none of Telegram's."""
@@ -164,6 +172,7 @@ class BotApi:
 def _plain_bot() -> type[Any]:
     """Return the library's Bot with one method more. It is defined in here: the library is imported only if needed."""
     os.environ["PTB_TIMEDELTA"] = "1"  # else the library warns whenever it is told to wait
+    import httpx
     import telegram
     from telegram.request import HTTPXRequest
 
@@ -174,8 +183,10 @@ def _plain_bot() -> type[Any]:
         """A Bot whose answers stay as Telegram gives them: what it does not know of must not keep an update away."""
 
         def __init__(self, token: str, url: str, step: float) -> None:
+            tls = httpx.create_ssl_context() if url.startswith("https:") else False  # takes long, so once for both
+
             def ways(number: int) -> HTTPXRequest:
-                return HTTPXRequest(number, step, step, step, 1.0)
+                return HTTPXRequest(number, step, step, step, 1.0, httpx_kwargs={"verify": tls})
 
             super().__init__(token, base_url=url, request=ways(CONNECTIONS), get_updates_request=ways(2))
 

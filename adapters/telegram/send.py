@@ -17,7 +17,7 @@ from adapters.telegram.api import BotApi, Moved, Refused
 from adapters.telegram.keys import Place
 from adapters.telegram.render import INSIDE, Part, keyboard, parts, topic_name
 from adapters.telegram.settings import TelegramSettings
-from bot.errors import CannotTell, DeliveryFailed, Undeliverable
+from bot.errors import CannotTell, DeliveryFailed, Uncertain, Undeliverable
 from bot.model import Address, Notice, NoticeKind, Sent
 from bot.ports import Sender, State
 
@@ -119,7 +119,7 @@ class TelegramSender(Sender):
                 log.warning("telegram.topic_not_made", reason=str(exc), remedy=NO_TOPICS)
             self._topics_are_missing = True
             return group
-        topic = int(made["message_thread_id"])
+        topic = _number(made, "message_thread_id")
         self._state.put(f"telegram/topic-of/{group.chat}/{topic}", notice.incident_id)
         self._state.put(f"telegram/topic/{notice.incident_id}", str(topic))
         return replace(group, topic=topic)
@@ -160,7 +160,7 @@ class TelegramSender(Sender):
             buttons = keyboard(notice) if part is written[-1] else None
             more = {**_answering(place), **_with(buttons)} if not sent else _with(buttons)
             answer = self._as_html("sendMessage", more, place, part, until)
-            sent.append(keys.message(self._api.bot, place.chat, int(answer["message_id"])))
+            sent.append(keys.message(self._api.bot, place.chat, _number(answer, "message_id")))
             if len(written) > 1 or place.chat < 0:
                 self._state.put(f"telegram/about/{sent[-1]}", f"{notice.incident_id} {sent[0]}")
             if len(written) > 1:
@@ -211,6 +211,14 @@ def _answering(place: Place) -> dict[str, Any]:
     if place.message is None:
         return {}
     return {"reply_parameters": {"message_id": place.message, "allow_sending_without_reply": True}}
+
+
+def _number(answer: Any, name: str) -> int:
+    """Read a number of an answer."""
+    number = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(number, int):
+        raise Uncertain("Telegram took it, but did not say under which number")
+    return number
 
 
 def _with(buttons: Mapping[str, Any] | None) -> dict[str, Any]:
