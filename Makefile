@@ -28,7 +28,7 @@ lint: $(VENV)/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-BENCHMARKS := intake pipeline follow_ups start
+BENCHMARKS := intake pipeline follow_ups start telegram
 
 bench: $(VENV)/ready-dev
 	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py; done
