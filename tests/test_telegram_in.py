@@ -231,6 +231,16 @@ def test_two_people_in_a_group_have_two_incidents(webhook: Telegram) -> None:
     assert [incident["customer_id"] for incident in webhook.house.incidents()] == [str(ANA), str(BEN)]
 
 
+def test_an_edit_of_what_stood_behind_a_command_is_a_revision(webhook: Telegram) -> None:
+    update = webhook.say("/ticket my card was charged", chat=GROUP)
+    webhook.api.edit(update, "/ticket my card was charged twice")
+    webhook.take()
+    asked = webhook.say("/status")
+    webhook.api.edit(asked, "my status is bad")
+    webhook.take()
+    assert webhook.only()["message"] == "my card was charged twice"
+
+
 def test_ticket_as_an_answer_makes_one_of_somebodys_message(webhook: Telegram) -> None:
     before = webhook.api.message("My card was charged twice", BEN, GROUP)
     webhook.say("/ticket", ANA, GROUP, reply_to_message=before)
@@ -582,6 +592,17 @@ def test_a_conflict_is_explained_and_overcome(polling: Telegram) -> None:
     (conflict, *_) = [entry for entry in logged if entry["event"] == "telegram.conflict"]
     assert "another process asks for this bot's updates" in conflict["remedy"]
     assert polling.only()
+
+
+def test_who_answers_at_once_that_there_is_nothing_is_not_asked_without_end(
+    polling: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listen, "SHORTEST_PAUSE", 0.2)
+    polling.api.answer_with("getUpdates", json.dumps({"ok": True, "result": []}).encode(), times=1000)
+    polling.api.happens(poll={"id": "1"})
+    before = len(polling.api.called("getUpdates"))
+    time.sleep(0.5)
+    assert len(polling.api.called("getUpdates")) - before < 10
 
 
 def test_asking_goes_on_after_errors_of_every_kind(polling: Telegram) -> None:

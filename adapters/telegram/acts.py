@@ -15,7 +15,7 @@ import structlog
 from adapters.telegram import keys
 from adapters.telegram.api import BotApi
 from adapters.telegram.keys import Place
-from adapters.telegram.render import LONGEST, read_button
+from adapters.telegram.render import LONGEST, cut, read_button
 from adapters.telegram.translate import Command, Json, Post, Watch, command, edited, is_for_us, opened, pressed
 from bot.errors import DeliveryFailed, FirstlineError, Forbidden, NotCommitted, NotFound
 from bot.model import Address, Caller, InboundMessage, Incident, IncidentDetails, Received, Role
@@ -95,7 +95,8 @@ class Acts:
 
     def _take(self, post: Post, fresh: bool = False) -> None:
         about, first = self._about(post)
-        if post.to_bot and self.core.state.get(f"telegram/asked/{post.answered_key}") is not None:
+        asked = f"telegram/asked/{post.answered_key}"
+        if post.to_bot and self.core.state.get(asked) is not None:
             fresh = True
         if about is not None and not post.private and self._notes_as_colleague(post, about):
             return
@@ -106,6 +107,8 @@ class Acts:
         if first and not fresh:
             message = replace(message, refers_to=tuple(dict.fromkeys((first, *message.refers_to))))
         self.core.intake.accept(message)
+        if post.to_bot and fresh:
+            self.core.state.drop(asked)
 
     def _notes_as_colleague(self, post: Post, about: str) -> bool:
         """Whether an agent wrote under somebody's ticket: that is no customer's answer, and reopens nothing."""
@@ -120,9 +123,14 @@ class Acts:
     def _edit(self, message: Json, update: Json) -> None:
         post = Post.of(message, self.watch.bot)
         is_a_move = "location" in message  # a live location, which is edited every few seconds
-        if post is None or not post.said or is_a_move or command(post, self.watch) or not is_for_us(post, self.watch):
+        if post is None or not post.said or is_a_move or post.place.chat == self.watch.agents_group:
             return
-        if self._is_first(post.key):  # else it was a command, and is no problem for being worded anew
+        given = command(post, self.watch)
+        if given is not None:
+            is_taken, post = given.name in ("new", "ticket") and bool(given.rest), replace(post, text=given.rest)
+        else:
+            is_taken = is_for_us(post, self.watch) and self._is_first(post.key)  # else it was a command of before
+        if is_taken:
             self.core.intake.accept(edited(post, update.get("update_id"), message.get("edit_date"), self.watch))
 
     def _met(self, member: Json) -> None:
@@ -324,7 +332,7 @@ class Acts:
 
     def _tell(self, post: Post, text: str, force_reply: bool = False) -> str:
         """Say something where a message was written; return the name of what was said (empty: it was not)."""
-        parameters: dict[str, Any] = {"chat_id": post.place.chat, "text": text[: LONGEST // 2]}
+        parameters: dict[str, Any] = {"chat_id": post.place.chat, "text": cut(text, LONGEST)}
         if post.place.topic is not None:
             parameters["message_thread_id"] = post.place.topic
         if not post.private or force_reply:

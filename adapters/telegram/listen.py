@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
@@ -172,12 +173,15 @@ class TelegramListener:
             self._call("deleteWebhook", {})
         else:
             self._set_webhook(self._url)
-        self._tell_commands(acts.core)
+        try:
+            self._tell_commands(acts.core)
+        except DeliveryFailed as exc:  # a menu that is not shown is no reason to hear nobody
+            log.warning("telegram.call_failed", method="setMyCommands", reason=str(exc))
         log.info("telegram.connected", username=name, by="polling" if self._url is None else "webhook")
 
     def _set_webhook(self, url: str) -> None:
         assert self._settings.telegram_webhook_secret is not None
-        before = self._call("getWebhookInfo", {})
+        before = self._call("getWebhookInfo", {}) or {}
         if before.get("last_error_message"):
             log.warning("telegram.webhook_failed", said=str(before["last_error_message"])[:200], remedy=CERTIFICATE)
         self._call(
@@ -209,7 +213,10 @@ class TelegramListener:
 
     def _fetch(self, offset: int | None) -> list[Json]:
         asked: dict[str, Any] = {"timeout": POLL, "allowed_updates": list(UPDATES)}
+        began = time.monotonic()
         found = self._call("getUpdates", asked if offset is None else {**asked, "offset": offset}, POLL)
+        if not found and time.monotonic() - began < SHORTEST_PAUSE:  # who answers does not wait, so we do
+            self._stop.wait(SHORTEST_PAUSE)
         return [update for update in found if isinstance(update, dict) and isinstance(update.get("update_id"), int)]
 
     def _take(self, acts: Acts, updates: list[Json], offset: int | None, stumbled: dict[int, int]) -> int | None:

@@ -94,13 +94,13 @@ def read_button(data: object) -> tuple[str, str, str] | None:
 def topic_name(notice: Notice) -> str:
     """Name the topic of an incident."""
     about = notice.subject.partition("] ")[2] if notice.kind is not NoticeKind.ENTRY else ""
-    return _cut(" · ".join(part for part in (notice.ticket_id, tidy(about)) if part), 120)
+    return cut(" · ".join(part for part in (notice.ticket_id, tidy(about)) if part), 120)
 
 
 def _button(name: str, label: str, notice: Notice) -> Keyboard:
     turn = TURN.search(notice.key) if name.startswith("rate-") else None
     data = f"{name}:{notice.incident_id}:{turn[1] if turn else ''}"
-    return {"text": _cut(label or name, LONGEST_LABEL), "callback_data": data[:LONGEST_DATA]}
+    return {"text": cut(label or name, LONGEST_LABEL), "callback_data": data[:LONGEST_DATA]}
 
 
 def _spans(notice: Notice) -> list[Span]:
@@ -144,7 +144,8 @@ def _fact(notice: Notice, name: str) -> str:
     return next((value for label, value in notice.facts if label.lower() == name), "")
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """Shorten a text that is longer than so many UTF-16 units."""
     return text if units(text) <= longest else text[: longest // 2 - 1] + "…"
 
 
