@@ -78,6 +78,7 @@ class TelegramApi:
         self.commands: dict[str, list[Json]] = {}
         self.told: list[str] = []
         self.privacy = True
+        self.holds_back = False
         self.waiting: list[Json] = []
         self.statuses: list[int] = []
         self._plans: dict[str, list[Plan]] = defaultdict(list)
@@ -161,12 +162,12 @@ class TelegramApi:
         return self.happens(callback_query={**query, "message": message, "data": data, "chat_instance": "1"})
 
     def happens(self, **what: Any) -> Json:
-        """Have an update come into being, for the next poll to get or `bring` to bring."""
+        """Have an update come into being, for the next poll to get or `bring` to bring; not yet, if it `holds_back`."""
         with self._lock:
             self._update += 1
             update = {"update_id": self._update, **what}
-            self.waiting.append(update)
-            self._lock.notify_all()
+            if not self.holds_back:
+                self.again(update)
         return update
 
     def again(self, update: Json) -> None:

@@ -71,6 +71,7 @@ class TelegramListener:
     @contextmanager
     def listening(self, core: Core, web: Routes) -> Iterator[None]:
         """While entered, accept what comes from Telegram."""
+        self._stop.clear()
         acts = self._acts(core)
         if self._url is not None:
             web.add_route(PATH, self._endpoint(acts), ["POST"])

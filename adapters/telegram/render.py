@@ -104,8 +104,8 @@ def _button(name: str, label: str, notice: Notice) -> Keyboard:
 
 
 def _spans(notice: Notice) -> list[Span]:
-    """The blocks of a notice, with empty lines between them. A customer sees their own words just above, and the
-    incident's id is of no use to them here."""
+    """The blocks of a notice, with empty lines between them. A customer reads plain text, sees their own words just
+    above, and has no use for the incident's id here."""
     if notice.kind is NoticeKind.ENTRY:
         return _joined([*_plain(notice.greeting, notice.lead), *_facts(notice), *_rest(notice)], "\n")
     head = notice.greeting
@@ -123,7 +123,7 @@ def _plain(*texts: str) -> list[list[Span]]:
 def _facts(notice: Notice) -> list[list[Span]]:
     inside = notice.kind in INSIDE
     facts = [(label, value) for label, value in notice.facts if inside or notice.incident_id not in value]
-    return [[Span(f"{tidy(label)}: ", "b"), Span(tidy(value))] for label, value in facts]
+    return [[Span(f"{tidy(label)}: ", "b" if inside else ""), Span(tidy(value))] for label, value in facts]
 
 
 def _rest(notice: Notice) -> list[list[Span]]:
