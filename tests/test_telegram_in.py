@@ -14,6 +14,7 @@ import structlog
 
 from adapters.telegram import listen
 from adapters.telegram.listen import LARGEST, UPDATES, TelegramListener
+from bot.commands import Commands
 from bot.errors import ConfigurationError
 from bot.language import LANGUAGES
 from storage import dialect
@@ -293,6 +294,24 @@ def test_new_asks_and_the_answer_is_another_problem(webhook: Telegram) -> None:
         "My card was charged twice",
         "My refund is late",
     ]
+
+
+def test_email_asks_for_the_address_and_the_answer_is_the_command(webhook: Telegram) -> None:
+    asked: list[str] = []
+    run = Commands.run
+
+    def listening(self: Commands, line: str, *more: Any) -> str:
+        asked.append(line)
+        return "We have sent a code." if line.startswith("email") else run(self, line, *more)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Commands, "run", listening)
+        webhook.say("/email")
+        webhook.say("ana@example.com", **webhook.api.answers(webhook.api.last()))
+        webhook.say("/email ana@example.org")
+    assert asked == ["email ana@example.com", "email ana@example.org"]
+    assert webhook.api.texts()[-1] == "We have sent a code."
+    assert webhook.stored() == 0
 
 
 def test_status_shows_a_customers_own_and_nobody_elses(webhook: Telegram) -> None:

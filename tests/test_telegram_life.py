@@ -19,7 +19,7 @@ from storage import database
 from tests.house import by_words
 from tests.mailbox import free_port
 from tests.process import Process
-from tests.telegram_api import ANA, BEN, SECRET, TOKEN, TelegramApi
+from tests.telegram_api import ANA, BEN, BOARD, KIM, SECRET, TOKEN, TelegramApi
 from tests.telegram_house import MODES, configured, open_door, wait_for
 
 
@@ -44,6 +44,26 @@ def test_two_who_write_five_hundred_messages_each_at_once_have_an_incident_each(
     began = time.monotonic()
     write_at_once(api, 500)
     print(f"two times 500 messages in {time.monotonic() - began:.1f} s")
+
+
+def test_agents_are_told_of_what_is_urgent_in_a_topic(db: str, api: TelegramApi) -> None:
+    with structlog.testing.capture_logs(), open_door() as door:
+        channel = TelegramChannel(configured(api), State(), door.url)
+        world = World([channel], [by_words], None, utc_now, [channel])
+        firstline = Firstline(Settings(_env_file=None, link_key="k" * 32), world)  # type: ignore[call-arg]
+        door.app = app = Starlette()
+        with firstline.accepting(), firstline.listening(app), firstline.working():
+            wait_for(lambda: api.webhook["url"])
+            assert api.deliver(api.say("My card was stolen")) == 200
+            wait_for(lambda: api.texts(BOARD))
+            (topic,) = [topic for chat, topic in api.topics if chat == BOARD]
+            wait_for(lambda: api.texts(ANA))
+            assert api.deliver(api.say("/resolve blocked", KIM, BOARD, message_thread_id=topic)) == 200
+            wait_for(lambda: "Your request is solved." in api.texts(ANA)[-1])
+        channel.close()
+    assert {one.topic for one in api.said if one.chat == BOARD} == {topic}
+    assert "An urgent incident has come in." in api.texts(BOARD)[0]
+    assert api.texts(BOARD)[-1].endswith("is resolved.")
 
 
 def write_at_once(api: TelegramApi, number: int) -> None:

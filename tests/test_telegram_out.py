@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from adapters.telegram import keys
 from adapters.telegram.api import BotApi
-from adapters.telegram.check import look
 from adapters.telegram.keys import Place
+from adapters.telegram.look import look
 from adapters.telegram.render import LONGEST, Span, _split, keyboard, parts, read_button, units
 from adapters.telegram.send import TelegramSender
 from bot.errors import CannotTell, ConfigurationError, DeliveryFailed, TryLater, Uncertain, Undeliverable
@@ -501,6 +501,5 @@ def test_a_check_says_what_to_do(api: TelegramApi) -> None:
     assert any("takes the webhook away" in one for one in findings(api))
     api.forums.clear()
     assert any("Topics" in one for one in findings(api))
-    assert any("TELEGRAM_AGENTS" in one for one in findings(api, telegram_agents=""))
     api.refuse("getMe", 401, "Unauthorized")
     assert any("@BotFather" in one for one in findings(api))

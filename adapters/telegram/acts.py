@@ -96,8 +96,11 @@ class Acts:
     def _take(self, post: Post, fresh: bool = False) -> None:
         about, first = self._about(post)
         asked = f"telegram/asked/{post.answered_key}"
-        if post.to_bot and self.core.state.get(asked) is not None:
-            fresh = True
+        for_what = self.core.state.get(asked) if post.to_bot else None
+        if for_what == "email":
+            self._command(post, Command("email", post.text), {})
+            return
+        fresh = fresh or for_what == "new"
         if about is not None and not post.private and self._notes_as_colleague(post, about):
             return
         message = opened(post, self.watch, fresh)
@@ -107,7 +110,7 @@ class Acts:
         if first and not fresh:
             message = replace(message, refers_to=tuple(dict.fromkeys((first, *message.refers_to))))
         self.core.intake.accept(message)
-        if post.to_bot and fresh:
+        if for_what is not None:
             self.core.state.drop(asked)
 
     def _notes_as_colleague(self, post: Post, about: str) -> bool:
@@ -144,6 +147,8 @@ class Acts:
     def _command(self, post: Post, given: Command, message: Json) -> None:
         if given.name in ("new", "ticket"):
             self._new(post, given.rest, message)
+        elif given.name == "email" and not given.rest:
+            self._ask(post, "email")
         elif self._is_first(post.key):
             says = self._run(post, given)
             self._remember(post.key)
@@ -158,9 +163,13 @@ class Acts:
         elif before is not None and before.said:
             self.core.intake.accept(opened(before, self.watch))
         else:
-            asked = self._tell(post, self._words("chat.ask", post), force_reply=True)
-            if asked:
-                self.core.state.put(f"telegram/asked/{asked}", "new")
+            self._ask(post, "new")
+
+    def _ask(self, post: Post, for_what: str) -> None:
+        """Ask for another problem (`new`) or for a mail address (`email`): the answer to our text is it."""
+        asked = self._tell(post, self._words(f"chat.ask_{for_what}", post), force_reply=True)
+        if asked:
+            self.core.state.put(f"telegram/asked/{asked}", for_what)
 
     def _run(self, post: Post, given: Command) -> str:
         """Run a command, and return the answer: also why it was not done."""

@@ -16,6 +16,7 @@ import structlog
 
 from adapters.telegram.acts import CUSTOMERS, Acts
 from adapters.telegram.api import BotApi, Taken
+from adapters.telegram.look import look
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.translate import Json, Watch
 from bot.errors import ConfigurationError, DeliveryFailed, NotCommitted
@@ -47,7 +48,6 @@ TRIES: Final = 5
 """How often an update is tried that makes us stumble, before the others may go on without it."""
 
 SECRET_HEADER: Final = "x-telegram-bot-api-secret-token"
-CERTIFICATE: Final = "is PUBLIC_URL this bot's, reachable from everywhere, by https with a certificate that is valid?"
 
 log = structlog.get_logger()
 
@@ -179,12 +179,12 @@ class TelegramListener:
         except DeliveryFailed as exc:  # a menu that is not shown is no reason to hear nobody
             log.warning("telegram.call_failed", method="setMyCommands", reason=str(exc))
         log.info("telegram.connected", username=name, by="polling" if self._url is None else "webhook")
+        for found in look(self._settings, self._url, self._api):
+            if not found.well:
+                log.warning("telegram.not_well", found=found.says, remedy=found.remedy)
 
     def _set_webhook(self, url: str) -> None:
         assert self._settings.telegram_webhook_secret is not None
-        before = self._call("getWebhookInfo", {}) or {}
-        if before.get("last_error_message"):
-            log.warning("telegram.webhook_failed", said=str(before["last_error_message"])[:200], remedy=CERTIFICATE)
         self._call(
             "setWebhook",
             {
