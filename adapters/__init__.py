@@ -1,6 +1,6 @@
 """The registration tuples: dotted names, imported by `bot/app.py`."""
 
-CHANNELS = ("adapters.slack.channel",)
+CHANNELS = ("adapters.slack.channel", "adapters.telegram.channel")
 """Modules with `channels(state: State) -> list[Channel]`, the ways in and out, and `switches() -> list[Switch]`: what
 is on and what not."""
 
@@ -13,5 +13,5 @@ CLASSIFIERS = ("adapters.gemini",)
 DESKS = ("adapters.ticket_desk",)
 """Modules with `desks() -> list[TicketDesk]`, and `switches()`."""
 
-COMMANDS = ("adapters.http.cli", "adapters.slack.manifest")
+COMMANDS = ("adapters.http.cli", "adapters.slack.manifest", "adapters.telegram.check")
 """Modules with `add_commands(app: typer.Typer)`."""

@@ -18,7 +18,7 @@ from peewee import DatabaseError, ImproperlyConfigured, InterfaceError, Operatio
 
 import adapters
 from adapters.dispatch import Nobody, Threads
-from bot import files, measure, telemetry
+from bot import files, measure, telemetry, wording
 from bot.answers import Answers
 from bot.breaker import Breaker
 from bot.classify import Guarded, Ladder
@@ -194,8 +194,8 @@ class Firstline:
     @contextmanager
     def listening(self, web: Routes) -> Iterator[None]:
         """While entered, the channels take messages in; what they need of the web application they ask of `web`."""
-        clock = self.world.clock
-        core = Core(self.intake, self.commands, self.views, State(self.settings.seal), clock, Reach(clock))
+        clock, state = self.world.clock, State(self.settings.seal)
+        core = Core(self.intake, self.commands, self.views, state, clock, Reach(clock), wording.sentence)
         with ExitStack() as entered:
             for channel in self.world.channels:
                 entered.enter_context(channel.listening(core, web))

@@ -403,7 +403,8 @@ class Notice:
     `key` is unique and stays the same however often the text is sent, so that a receiver can spot a repetition.
     The parts are plain text without mark-up, in the customer's language: `facts` are (label, value) pairs, `quote` is
     the customer's own text (data, never mark-up). `text` is all of it, for a channel that shows no more than text;
-    `brief` is what it says beyond what the reader knows.
+    `brief` is what it says beyond what the reader knows. `answers` is the external id of the message that it answers,
+    if it answers a certain one.
     """
 
     key: str
@@ -418,6 +419,7 @@ class Notice:
     closing: str
     language: str = "en"
     actions: tuple[Action, ...] = ()
+    answers: str = ""
 
     @property
     def text(self) -> str:

@@ -107,10 +107,11 @@ class Pipeline:
         with step("store"), lease.finishing() as now:
             routing.confirm(place, message, self.policy, now)
             incident = self.store(incident_id, message, place, classification, ticket, language, now)
-            lanes = self.notify(incident, now, message.automatic)
+            lanes = self.notify(incident, message, now)
             if message.attachments:
                 lanes += files.take(incident, message, self.policy.files, now)
             self.schedule(incident, now)
+            lanes += self.life.show(incident.id, now)
             outcome = self.finish(lease, incident, self.opened(incident, place))
         log.info("incident.opened", incident_id=incident.id, ticket_id=incident.ticket_id, category=incident.category)
         measure.incidents.labels(incident.category, classification.classified_by).inc()
@@ -186,20 +187,15 @@ class Pipeline:
         catch_up(message, now)
         return current(incident_id)
 
-    def notify(self, incident: Incident, now: datetime, automatic: bool) -> list[str]:
-        """Owe an acknowledgement to every address of the customer, a word to the agents if it is urgent, and a card on
-        their boards; return the lanes that they wait in."""
-        lacks = missing(incident.category, incident.message)
-        lanes = (
-            []
-            if automatic
-            else outbox.tell(
-                incident, lambda to: wording.acknowledgement(incident, to, self.policy.follow_up_after, lacks), now
-            )
-        )
-        if incident.priority == "urgent":
-            lanes += self.life.alert(incident, "opened", now)
-        return lanes + self.life.show(incident.id, now)
+    def notify(self, incident: Incident, message: InboundMessage, now: datetime) -> list[str]:
+        """Owe an acknowledgement to every address of the customer, and a word to the agents if it is urgent; return
+        the lanes that they wait in."""
+        lacks, soon = missing(incident.category, incident.message), self.policy.follow_up_after
+        lanes: list[str] = []
+        if not message.automatic:
+            about = message.external_id
+            lanes = outbox.tell(incident, lambda to: wording.acknowledgement(incident, to, soon, lacks, about), now)
+        return lanes + (self.life.alert(incident, "opened", now) if incident.priority == "urgent" else [])
 
     def schedule(self, incident: Incident, now: datetime) -> None:
         """Have somebody look again in a day."""

@@ -191,6 +191,16 @@ class Reach(Protocol):
         """Say that texts arrive at this address again."""
 
 
+Words = Callable[[str, str], str]
+"""Returns a sentence of the catalogues, by its name (such as `chat.start`) and the code of a language. Raises KeyError
+if there is none."""
+
+
+def unspoken(name: str, language: str) -> str:
+    """The words of a core that has no catalogues."""
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """What a channel may ask of the core."""
@@ -201,6 +211,7 @@ class Core:
     state: State
     clock: Clock
     reach: Reach
+    words: Words = unspoken
 
 
 class Channel(Sender, Protocol):

@@ -39,9 +39,11 @@ def key_at(text: str, to: Address) -> str:
 # --- to customers
 
 
-def acknowledgement(incident: Incident, to: Address, follow_up_after: timedelta, missing: Sequence[str] = ()) -> Notice:
-    """Thank the customer, tell the numbers, repeat their words, and promise the follow-up. Ask, in one sentence, for
-    what is `missing`: any of "amount", "date" and "last_four" (the card's last digits)."""
+def acknowledgement(
+    incident: Incident, to: Address, follow_up_after: timedelta, missing: Sequence[str] = (), message_id: str = ""
+) -> Notice:
+    """Thank the customer for a message, tell the numbers, repeat their words, and promise the follow-up. Ask, in one
+    sentence, for what is `missing`: any of "amount", "date" and "last_four" (the card's last digits)."""
     language = _known(incident.language)
     written = _notice(
         NoticeKind.ACKNOWLEDGEMENT, incident, to, "acknowledgement", language, soon=_soon(follow_up_after, language)
@@ -52,12 +54,14 @@ def acknowledgement(incident: Incident, to: Address, follow_up_after: timedelta,
         facts=_facts(incident, language),
         quote=quoted(incident.message),
         closing=f"{ask} {written.closing}".strip(),
+        answers=message_id,
     )
 
 
 def added(incident: Incident, to: Address, message_id: str) -> Notice:
     """Tell the customer that what they wrote, the message of this id, was put on the incident that they have."""
-    return _notice(NoticeKind.ADDED, incident, to, f"added-{message_id}", _known(incident.language))
+    written = _notice(NoticeKind.ADDED, incident, to, f"added-{message_id}", _known(incident.language))
+    return replace(written, answers=message_id)
 
 
 def reminder(
@@ -262,6 +266,12 @@ def own(name: str, language: str = ENGLISH, **values: str) -> str:
 def command_does(name: str, language: str) -> str:
     """Say what a customer's command does. Raises KeyError for any other."""
     return _say(language, f"help.{name}")
+
+
+def sentence(name: str, language: str) -> str:
+    """Return a sentence that has no values in it, by its section and name, such as "chat.start". Raises KeyError if
+    there is none."""
+    return _say(language, name)
 
 
 def action_label(name: str, language: str) -> str:

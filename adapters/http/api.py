@@ -168,9 +168,9 @@ def create(core: Core, settings: HttpSettings, webhooks: Sequence[Route] = ()) -
     routes = Router(
         [
             post.route(),
+            *webhooks,
             *(door(*needs, core.views, core.unavailable).route() for door in CONVERSATION),
             *link_routes(post, core.pages, core.unavailable),
-            *webhooks,
             Mount("", app=create_api(core, settings)),
         ]
     )
