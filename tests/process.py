@@ -80,6 +80,13 @@ class Process:
         self._popen.terminate()
         return self.wait_dead()
 
+    def freeze(self) -> None:
+        """Have it stand still: it hears, and does nothing."""
+        self._popen.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._popen.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         if self.alive:
             self._popen.kill()

@@ -57,6 +57,8 @@ class Ears:
         """Take in an event `message` or `app_mention`. Raises NotCommitted."""
         event, watch = body.get("event") or {}, self._watch(body)
         post = Post.of(event, event.get("channel"), watch.team)
+        if post is not None and watch.is_own(post.author):
+            return
         if post is not None and self._is_command(event, post, watch):
             return
         if post is not None and post.place.channel == watch.agents:
@@ -304,6 +306,15 @@ def _socket(app: "App", token: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+        _close(handler)
+
+
+def _close(handler: "SocketModeHandler") -> None:
+    """Close the socket. If Slack hangs up at the same moment the library finds nothing to close, and stops half-way;
+    the second time it knows."""
+    try:
+        handler.close()  # type: ignore[no-untyped-call]
+    except AttributeError:
         handler.close()  # type: ignore[no-untyped-call]
 
 

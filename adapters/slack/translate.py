@@ -33,6 +33,10 @@ class Watch:
     agents: str | None = None
     knows: Callable[[str], bool] = lambda thread: False
 
+    def is_own(self, author: str) -> bool:
+        """Whether a post's author is the app itself: a post that does not say which bot's it is may still be its."""
+        return bool(self.bot) and author.partition("/")[2] == self.bot
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -184,7 +188,7 @@ def _is_taken(post: Post, watch: Watch, mentioned: bool = False) -> bool:
     """Whether a post is a customer's: in a direct message, in a channel for support, to the bot by name, or in a thread
     that is a conversation already. In the agents' channel none is."""
     channel = post.place.channel
-    if channel == watch.agents:
+    if channel == watch.agents or watch.is_own(post.author):
         return False
     if post.private or mentioned or channel in watch.support or mentions(post.text, watch.bot):
         return True
