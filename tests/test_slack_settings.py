@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from adapters.slack import manifest
+from adapters.slack import cli, manifest
 from adapters.slack.settings import SlackSettings
 from bot.errors import ConfigurationError
 from tests.slack_api import SlackApi
@@ -44,7 +44,7 @@ def test_lists_are_read_with_their_commas(api: SlackApi) -> None:
 def run_manifest(*arguments: str) -> Any:
     app = typer.Typer()
     app.command()(lambda: None)
-    manifest.add_commands(app)
+    cli.add_commands(app)
     return CliRunner().invoke(app, ["slack", "manifest", *arguments])
 
 

@@ -87,12 +87,6 @@ def manifest(url: str | None) -> dict[str, Any]:
     }
 
 
-def add_commands(app: typer.Typer) -> None:
-    group = typer.Typer(help="Set up Slack.", no_args_is_help=True)
-    group.command("manifest")(print_manifest)
-    app.add_typer(group, name="slack")
-
-
 def print_manifest(
     url: Annotated[str | None, typer.Option(help="Public address of the bot. Default: PUBLIC_URL.")] = None,
     socket: Annotated[bool, typer.Option("--socket", help="For Socket Mode, also before there is a token.")] = False,

@@ -1,0 +1,29 @@
+"""`bot slack …`: setting up Slack, and finding out what is wrong."""
+
+import typer
+
+from adapters.slack.checks import Checks, Verdict
+from adapters.slack.manifest import print_manifest
+from adapters.slack.settings import SlackSettings
+from bot.errors import ConfigurationError
+from bot.settings import Settings
+
+
+def add_commands(app: typer.Typer) -> None:
+    group = typer.Typer(help="Set up Slack.", no_args_is_help=True)
+    group.command("manifest")(print_manifest)
+    group.command("check")(print_checks)
+    app.add_typer(group, name="slack")
+
+
+def print_checks() -> None:
+    """Ask Slack whether the token, the scopes, the channels and the user groups are right; exit code 1 if not."""
+    settings = SlackSettings.read()
+    if settings.slack_bot_token is None:
+        raise ConfigurationError("SLACK_BOT_TOKEN is not set: docs/slack.md leads there, from nothing.")
+    is_right = True
+    for finding in Checks(settings, Settings.read().public_url).findings():
+        is_right = is_right and finding.verdict in (Verdict.FINE, Verdict.HINT)
+        typer.echo(f"{finding.verdict} {finding.what}" + (f"\n    {finding.remedy}" if finding.remedy else ""))
+    if not is_right:
+        raise typer.Exit(1)
