@@ -20,8 +20,10 @@ from urllib.error import URLError
 import structlog
 from pydantic import SecretStr
 
+from adapters.slack.installations import OneToken, Tokens
 from adapters.slack.manifest import SCOPES
-from adapters.slack.settings import SlackSettings
+from adapters.slack.rights import is_group
+from adapters.slack.settings import SlackSettings, in_team
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -46,6 +48,7 @@ WITHOUT: Final = {
 }
 """What stops working without a scope of the manifest."""
 
+TOKEN_ELSEWHERE: Final = "name what is in the token's workspace, or serve several with SLACK_CLIENT_ID (docs/slack.md)"
 ONCE_MORE: Final = "run it again later: bot slack check"
 INSTALL_AGAIN: Final = "install it again (Install App), and set SLACK_BOT_TOKEN to the new token"
 ASK_AN_ADMIN: Final = "ask an administrator of the workspace to allow the app"
@@ -111,15 +114,21 @@ class NotAsked(Exception):
 class Checks:
     """Looks at what the settings name. Every call takes SLACK_TIMEOUT at most; each is made once."""
 
-    def __init__(self, settings: SlackSettings, public_url: str | None) -> None:
+    def __init__(self, settings: SlackSettings, public_url: str | None, tokens: Tokens | None = None) -> None:
         self._settings = settings
         self._public_url = public_url
+        self._tokens = tokens or OneToken.set_in(settings)
+        self._in_many = not isinstance(self._tokens, OneToken)
+        self._again = self._tokens.remedy if self._in_many else INSTALL_AGAIN
 
     def findings(self) -> Iterator[Finding]:
         """Look at one thing after the other."""
         yield from self._hints()
-        if self._settings.slack_bot_token is not None:
-            yield from self._workspace(self._settings.slack_bot_token)
+        found = self._tokens.all()
+        for team, token in sorted(found.items()):
+            yield from self._workspace(f"the installation in {team}" if team else "SLACK_BOT_TOKEN", token)
+        if self._in_many:
+            yield from self._uninstalled(set(found))
         if self._settings.slack_app_token is not None:
             yield from _asking("SLACK_APP_TOKEN", self._socket(self._settings.slack_app_token))
 
@@ -132,48 +141,73 @@ class Checks:
                 "set it to the bot's public https address, and make the manifest of it: bot slack manifest",
             )
 
-    def _workspace(self, token: SecretStr) -> Iterator[Finding]:
+    def _uninstalled(self, teams: set[str]) -> Iterator[Finding]:
+        """Name the workspaces that the settings name, and in which the app is not."""
+        named = {name.partition("/")[0] for name in self._settings.named if name.rpartition("/")[2][0] not in "UW"}
+        for team in sorted(team for team in named if self._tokens.of(team) is None):
+            yield _wrong(f"the app is not installed in {team}, which the settings name", self._tokens.remedy)
+        if not teams and not named:
+            yield _hint("the app is installed in no workspace yet", self._tokens.remedy)
+
+    def _workspace(self, which: str, token: SecretStr) -> Iterator[Finding]:
         client = self._client(token)
         try:
             who = _ask(client, "auth.test")
         except NotAsked as exc:
-            yield _unknown("SLACK_BOT_TOKEN", exc)
+            yield _unknown(which, exc)
             return
         if who.error:
-            yield _wrong(f"SLACK_BOT_TOKEN: Slack refuses it ({who.error})", TOKEN.get(who.error, COPY_THE_TOKEN))
+            remedy = self._tokens.remedy if self._in_many else TOKEN.get(who.error, COPY_THE_TOKEN)
+            yield _wrong(f"{which}: Slack refuses it ({who.error})", remedy)
             return
         if not who.data.get("bot_id"):
-            yield _wrong("SLACK_BOT_TOKEN is no bot's token", COPY_THE_TOKEN)
+            yield _wrong(f"{which} is no bot's token", self._tokens.remedy if self._in_many else COPY_THE_TOKEN)
             return
         name = _printable(who.data.get("user"), "firstline")
-        yield _fine(f"SLACK_BOT_TOKEN is of @{name} in {_workspace_of(who.data)}")
-        yield from self._scopes(who.scopes)
-        for channel in sorted(self._settings.support_channels):
-            yield from _asking(channel, _channel(client, "SLACK_SUPPORT_CHANNELS", channel, name, may_be_shared=True))
-        if told_in := self._settings.slack_agents_channel:
-            yield from _asking(told_in, _channel(client, "SLACK_AGENTS_CHANNEL", told_in, name, may_be_shared=False))
-        for group in self._groups():
-            yield from _asking(group, _group(client, group))
+        yield _fine(f"{which} is of @{name} in {_workspace_of(who.data)}")
+        yield from self._named(client, str(who.data.get("team_id") or ""), name, who.scopes)
 
-    def _scopes(self, header: str | None) -> Iterator[Finding]:
+    def _named(self, client: "WebClient", team: str, bot: str, scopes: str | None) -> Iterator[Finding]:
+        """Look at what the settings name in a workspace."""
+        yield from self._scopes(scopes, team)
+        told_in, support = self._settings.slack_agents_channel, self._settings.support_channels
+        channels = [("SLACK_SUPPORT_CHANNELS", channel) for channel in sorted(support)]
+        channels += [] if told_in is None else [("SLACK_AGENTS_CHANNEL", told_in)]
+        for setting, written in channels:
+            if channel := in_team(written, team):
+                shared = setting != "SLACK_AGENTS_CHANNEL"
+                yield from _asking(channel, _channel(client, setting, channel, bot, shared))
+        for group in self._groups(team):
+            yield from _asking(group, _group(client, group))
+        if not self._in_many:
+            yield from self._elsewhere(team)
+
+    def _elsewhere(self, team: str) -> Iterator[Finding]:
+        """Name what the settings name in another workspace than that of the only token."""
+        for written in sorted(self._settings.named):
+            if written.rpartition("/")[2][0] not in "UW" and in_team(written, team) is None:
+                yield _wrong(f"{written} is in another workspace than the token, which is of {team}", TOKEN_ELSEWHERE)
+
+    def _scopes(self, header: str | None, team: str) -> Iterator[Finding]:
         if header is None:
             yield Finding(Verdict.UNKNOWN, "the scopes could not be asked: Slack did not name them", ONCE_MORE)
             return
         granted = {scope.strip() for scope in header.split(",")}
-        missing = [scope for scope in SCOPES if scope not in granted and self._needs(scope)]
+        missing = [scope for scope in SCOPES if scope not in granted and self._needs(scope, team)]
         for scope in missing:
             yield _wrong(
                 f"the scope {scope} is missing: {WITHOUT[scope]}",
-                f"add it on the app's page OAuth & Permissions (Bot Token Scopes), and {INSTALL_AGAIN}",
+                f"add it on the app's page OAuth & Permissions (Bot Token Scopes), and {self._again}",
             )
         if not missing:
             yield _fine("it has all the scopes that these settings need")
 
-    def _needs(self, scope: str) -> bool:
-        return scope != "usergroups:read" or bool(self._groups())
+    def _needs(self, scope: str, team: str) -> bool:
+        return scope != "usergroups:read" or bool(self._groups(team))
 
-    def _groups(self) -> list[str]:
-        return sorted(agent for agent in self._settings.agents if agent.startswith("S"))
+    def _groups(self, team: str) -> list[str]:
+        groups = (in_team(agent, team) for agent in self._settings.agents if is_group(agent))
+        return sorted(group for group in groups if group)
 
     def _socket(self, token: SecretStr) -> Iterator[Finding]:
         answer = _ask(self._client(token), "apps.connections.open")
@@ -320,7 +354,7 @@ def _scope_or(answer: Answer, remedy: str) -> str:
         return remedy
     needed = str(answer.data.get("needed") or "")
     named = f" {needed}" if re.fullmatch(r"[a-z:.,_-]{1,200}", needed) else ""
-    return f"add the scope{named} to the app, and {INSTALL_AGAIN}"
+    return f"add the scope{named} to the app, and install it again"
 
 
 # --- saying

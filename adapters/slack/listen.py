@@ -12,9 +12,22 @@ import structlog
 
 from adapters.slack import keys
 from adapters.slack.acts import Acts, Person, Threads, Web, command_in
+from adapters.slack.installations import Installations, OneToken, Tokens
+from adapters.slack.manifest import LEAVING
 from adapters.slack.rights import Agents
-from adapters.slack.settings import SlackSettings
-from adapters.slack.translate import Payload, Post, Watch, escape, heard, mentions, opened, plain, without_mention
+from adapters.slack.settings import SlackSettings, in_team
+from adapters.slack.translate import (
+    Payload,
+    Post,
+    Watch,
+    escape,
+    heard,
+    home_of,
+    mentions,
+    opened,
+    plain,
+    without_mention,
+)
 from bot.errors import ConfigurationError, FirstlineError, NotCommitted
 from bot.model import InboundMessage, Incident, MessageKind, Received
 from bot.ports import Core, Routes
@@ -134,21 +147,23 @@ class Ears:
         self.core.state.put(f"slack/done/{key}", "1")
 
     def _watch(self, body: Payload) -> Watch:
-        """Complete what we watch with what the event itself says of the app: its workspace, and its user there."""
+        """Complete what we watch with what the event itself says of the app: its workspace, and its user there. Of the
+        channels those are left that can be this workspace's."""
         installed = [one for one in body.get("authorizations") or () if isinstance(one, dict)]
         one = installed[0] if installed else {}
-        team = one.get("team_id") or self.watch.team or body.get("team_id") or ""
+        team = home_of(body, self.watch.team)
         bot = one.get("user_id") if one.get("is_bot") else None
-        return replace(self.watch, team=str(team), bot=str(bot or self.watch.bot))
+        support = frozenset(name for written in self.watch.support if (name := in_team(written, team)))
+        agents = in_team(self.watch.agents, team)
+        return replace(self.watch, team=team, bot=str(bot or self.watch.bot), support=support, agents=agents)
 
 
 class SlackListener:
     """The listening half of the channel. With SLACK_APP_TOKEN it goes and gets what there is (Socket Mode), else Slack
     brings it to POST /slack/events, signed."""
 
-    def __init__(self, settings: SlackSettings) -> None:
-        if settings.slack_bot_token is None:
-            raise ConfigurationError("SLACK_BOT_TOKEN is not set: take it from the app's page OAuth & Permissions.")
+    def __init__(self, settings: SlackSettings, tokens: Tokens | None = None) -> None:
+        self._tokens = tokens or OneToken.set_in(settings)
         if settings.slack_app_token is None and settings.slack_signing_secret is None:
             raise ConfigurationError(
                 "SLACK_SIGNING_SECRET is not set: without it nobody can tell what comes from Slack. Take it from the "
@@ -162,21 +177,27 @@ class SlackListener:
         app = self._app(core)
         if self._settings.slack_app_token is None:
             web.add_route(PATH, self._endpoint(app), ["POST"])
+            if isinstance(self._tokens, Installations):
+                from adapters.slack import oauth
+
+                oauth.add_routes(web, oauth.flow(self._settings, self._tokens, core.clock))
             yield
         else:
             with _socket(app, self._settings.slack_app_token.get_secret_value()):
                 yield
 
     def _app(self, core: Core) -> "App":
-        slack = Web(self._settings)
-        team, bot = slack.whoami() or ("", "")  # if it cannot be had now, each event says it too
+        slack = Web(self._settings, self._tokens)
+        one = isinstance(self._tokens, OneToken)
+        team, bot = (slack.whoami() if one else None) or ("", "")  # if it cannot be had now, each event says it too
         home = "" if team.startswith("E") else team  # an organisation's app is at home in many workspaces
         agents = Agents(self._settings.agents, slack.members, core.clock)
         threads = Threads(core.state)
         channel = self._settings.slack_agents_channel
         acts = Acts(core, slack, agents, threads, home, channel)
         watch = Watch(home, bot, self._settings.support_channels, channel, threads.knows)
-        return _bolt(self._settings, Ears(core, acts, watch), acts)
+        many = self._tokens if isinstance(self._tokens, Installations) else None
+        return _bolt(self._settings, Ears(core, acts, watch), acts, many)
 
     def _endpoint(self, app: "App") -> Callable[..., Any]:
         from slack_sdk.signature import SignatureVerifier
@@ -204,13 +225,14 @@ class SlackListener:
         return events
 
 
-def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
-    """Join the listeners to Slack's library. What we do not know is acknowledged, else Slack would switch us off."""
+def _bolt(settings: SlackSettings, ears: Ears, acts: Acts, many: Installations | None) -> "App":
+    """Join the listeners to Slack's library. What we do not know is acknowledged, else Slack would switch us off.
+    `many`: where the app is installed, if that may be in several workspaces."""
     from slack_bolt import Ack, App, BoltResponse
     from slack_bolt.authorization import AuthorizeResult
     from slack_sdk import WebClient
 
-    token = None if settings.slack_bot_token is None else settings.slack_bot_token.get_secret_value()
+    token = "" if settings.slack_bot_token is None else settings.slack_bot_token.get_secret_value()
     within = max(1, round(settings.slack_timeout.total_seconds()))
     client = WebClient(token, settings.slack_api_url, within, ssl=acts.web.tls, retry_handlers=[], logger=_quiet)
     app = App(
@@ -259,6 +281,8 @@ def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
             log.error("slack.not_handled", error=type(error).__name__, exc_info=error)
         return BoltResponse(status=500, body="")
 
+    if many is not None:
+        _serve_many(app, many, ears.core)
     app.event("message")(message)
     app.event("app_mention")(message)
     app.event(everything)(event)
@@ -269,6 +293,40 @@ def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
     app.view_closed(everything)(closed)
     app.error(failed)
     return app
+
+
+def _serve_many(app: "App", many: Installations, core: Core) -> None:
+    """Take nothing from where the app is not installed, and forget the tokens of who removes it."""
+    from slack_bolt import BoltContext, BoltResponse
+
+    from adapters.slack.oauth import Store
+
+    store = Store(many, core.clock)
+
+    def admit(body: dict[str, Any], context: BoltContext, next: Callable[[], BoltResponse]) -> BoltResponse:
+        leaves = (body.get("event") or {}).get("type") in LEAVING
+        team = home_of(body)
+        if leaves or many.admit(team, context.enterprise_id):
+            return next()
+        log.warning("slack.not_taken", error="the app is not installed there", team=team, remedy=many.remedy)
+        return BoltResponse(status=200, body="")
+
+    def removed(body: dict[str, Any], context: BoltContext) -> None:
+        event = body.get("event") or {}
+        whole = context.is_enterprise_install or not context.team_id
+        where = {"enterprise_id": context.enterprise_id, "team_id": None if whole else context.team_id}
+        if not store.is_older(**where, than=body.get("event_time")):
+            log.info("slack.removal_passed_over", reason="it was installed again since", team=context.team_id)
+            return
+        revoked = event.get("tokens") or {}
+        if event.get("type") == "app_uninstalled" or revoked.get("bot"):
+            store.delete_all(**where)
+        for user in revoked.get("oauth") or ():
+            store.delete_installation(**where, user_id=str(user))
+
+    app.middleware(admit)
+    for name in LEAVING:
+        app.event(name)(removed)
 
 
 async def _read(request: "Request") -> bytes | None:
