@@ -165,6 +165,11 @@ def test_a_slack_that_cannot_be_asked_is_no_failure_of_the_settings(api: Workspa
     assert "sesame" not in finding.what
 
 
+def test_what_is_in_another_workspace_than_the_token_is_named(api: Workspace) -> None:
+    finding = only(look(settings(api, slack_support_channels="T1/C1,T2/C1", slack_agents="T1/S1,T2/U1")))
+    assert "T2/C1 is in another workspace than the token, which is of T1" in finding.what
+
+
 # --- in the background
 
 

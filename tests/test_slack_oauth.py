@@ -301,6 +301,26 @@ def test_who_removes_it_is_written_to_no_more_until_it_is_installed_again(
     assert AGAIN in many.tokens_used("C2")
 
 
+def test_a_token_that_slack_refuses_before_it_tells_of_the_removal_names_the_remedy(many: Many) -> None:
+    many.install("T1")
+    many.api.refuse("chat.postMessage", "token_revoked", times=2)
+    many.write("T1")
+    (row,) = [row for row in many.house.owed("acknowledgement") if row["channel"] == "slack"]
+    assert row["status"] == "pending"
+    assert f"(token_revoked): install the app again at {URL}/slack/install" in row["error"]
+
+
+def test_a_text_waits_while_data_key_does_not_open_the_token(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
+    many.install("T1")
+    body = in_team(event("message"), "T1")
+    assert many.event(body).status_code == 200
+    monkeypatch.setattr(many.installations, "state", State(Seal(("e" * 32,))))
+    many.house.work()
+    (row,) = [row for row in many.house.owed("acknowledgement") if row["channel"] == "slack"]
+    assert row["status"] == "pending"
+    assert "DATA_KEY" in row["error"]
+
+
 def test_a_persons_token_that_is_revoked_leaves_the_apps(many: Many) -> None:
     many.install("T1")
     many.leave("T1", "tokens_revoked", tokens={"oauth": ["UADMIN"], "bot": []})
@@ -532,7 +552,27 @@ def test_the_manifest_for_several_workspaces_names_the_way_back_and_the_events_o
     assert "app_uninstalled" not in one["settings"]["event_subscriptions"]["bot_events"]
 
 
+def test_the_command_prints_the_manifest_for_several_workspaces_if_there_is_a_client_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_to(monkeypatch)
+    app = typer.Typer()
+    cli.add_commands(app)
+    assert f"{URL}/slack/oauth_redirect" in CliRunner().invoke(app, ["slack", "manifest"]).output
+
+
 # --- checks
+
+
+def test_what_an_organisation_lets_us_into_is_looked_at_with_its_token(
+    many: Many, installations: Installations
+) -> None:
+    many.install("E1", team=None, enterprise={"id": "E1"}, is_enterprise_install=True)
+    assert installations.admit("T1", "E1")
+    many.api.calls.clear()
+    list(Checks(configured(many.api), URL, installations).findings())
+    assert many.tokens_used("C1") == many.tokens_used("C9") == {TOKENS["E1"]}
+    assert not many.tokens_used("C2")
 
 
 def test_each_workspace_is_looked_at_with_its_own_token(many: Many, installations: Installations) -> None:

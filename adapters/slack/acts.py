@@ -93,7 +93,8 @@ class Web:
         """Return the people of a user group (S1, or T1/S1). Raises what the library raises, unlike the others."""
         team, _, name = group.rpartition("/")
         slack = self.of(team or self._team)._client(self._patience)
-        return list(slack.usergroups_users_list(usergroup=name).get("users") or ())
+        found = slack.usergroups_users_list(usergroup=name, team_id=team or None)  # an organisation's token asks for it
+        return list(found.get("users") or ())
 
     def tell(self, place: Place, user: str, text: str) -> None:
         """Say something that this person alone sees, until they reload."""

@@ -174,7 +174,7 @@ class Checks:
         channels = [("SLACK_SUPPORT_CHANNELS", channel) for channel in sorted(support)]
         channels += [] if told_in is None else [("SLACK_AGENTS_CHANNEL", told_in)]
         for setting, written in channels:
-            if channel := in_team(written, team):
+            if channel := self._here(written, team):
                 shared = setting != "SLACK_AGENTS_CHANNEL"
                 yield from _asking(channel, _channel(client, setting, channel, bot, shared))
         for group in self._groups(team):
@@ -185,7 +185,7 @@ class Checks:
     def _elsewhere(self, team: str) -> Iterator[Finding]:
         """Name what the settings name in another workspace than that of the only token."""
         for written in sorted(self._settings.named):
-            if written.rpartition("/")[2][0] not in "UW" and in_team(written, team) is None:
+            if written.rpartition("/")[2][0] not in "UW" and self._here(written, team) is None:
                 yield _wrong(f"{written} is in another workspace than the token, which is of {team}", TOKEN_ELSEWHERE)
 
     def _scopes(self, header: str | None, team: str) -> Iterator[Finding]:
@@ -206,8 +206,15 @@ class Checks:
         return scope != "usergroups:read" or bool(self._groups(team))
 
     def _groups(self, team: str) -> list[str]:
-        groups = (in_team(agent, team) for agent in self._settings.agents if is_group(agent))
+        groups = (self._here(agent, team) for agent in self._settings.agents if is_group(agent))
         return sorted(group for group in groups if group)
+
+    def _here(self, written: str, team: str) -> str | None:
+        """Return the id in what is written if it is one of the workspace, or of one of the organisation (E…)."""
+        if not team.startswith("E"):
+            return in_team(written, team)
+        named, _, name = written.rpartition("/")
+        return name if not named or self._tokens.of(named) == self._tokens.of(team) else None
 
     def _socket(self, token: SecretStr) -> Iterator[Finding]:
         answer = _ask(self._client(token), "apps.connections.open")
