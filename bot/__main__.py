@@ -39,11 +39,11 @@ CustomerArgument = Annotated[
 
 def main() -> None:
     """Run a command; turn what we raise on purpose into one line on stderr."""
-    from bot.app import add_commands
+    from bot.app import add_commands, open_state
 
     try:
         add_commands(app)
-        app()
+        app(obj=open_state)
     except ConfigurationError as exc:
         _fail(str(exc), 2)
     except PeeweeException as exc:

@@ -274,6 +274,12 @@ def add_commands(app: Any) -> None:
         import_module(name).add_commands(app)
 
 
+def open_state(settings: Settings) -> State:
+    """Connect to the database, and return what adapters keep in it: for their commands. Raises ConfigurationError."""
+    open_database(settings, migrating=False)
+    return State(settings.seal)
+
+
 def open_database(settings: Settings, migrating: bool) -> list[str]:
     """Connect, and bring the schema up to date, or (not `migrating`) make sure that it is; return what was applied.
     Raises ConfigurationError."""

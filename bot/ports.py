@@ -169,7 +169,8 @@ class State(Protocol):
 
     def put(self, key: str, value: str) -> None: ...
 
-    def drop(self, key: str) -> None: ...
+    def drop(self, key: str) -> bool:
+        """Forget what was put under this key, and return whether anything was: of two who drop it, one is told so."""
 
     def all(self, beginning: str) -> dict[str, str]:
         """Return everything whose key begins like this."""

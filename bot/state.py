@@ -23,10 +23,10 @@ class State(ports.State):
         with database.transaction():
             state.put(key, value)
 
-    def drop(self, key: str) -> None:
-        """Forget what was put under this key, if anything was."""
+    def drop(self, key: str) -> bool:
+        """Forget what was put under this key, and return whether anything was."""
         with database.transaction():
-            state.drop(key)
+            return state.drop(key)
 
     def all(self, beginning: str) -> dict[str, str]:
         """Return everything whose key begins like this."""

@@ -22,8 +22,9 @@ def put(key: str, value: str) -> None:
     )
 
 
-def drop(key: str) -> None:
-    execute("DELETE FROM state WHERE key = ?", (key,))
+def drop(key: str) -> bool:
+    """Delete a value, and return whether there was one."""
+    return bool(execute("DELETE FROM state WHERE key = ?", (key,)).rowcount)
 
 
 def beginning(letters: str) -> dict[str, str]:

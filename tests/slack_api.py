@@ -18,6 +18,8 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
+from adapters.slack.manifest import SCOPES
+
 TOKEN = "xoxb-1234567890-abcdefghijkl"
 TEAM, BOT = "T1", "UBOT"
 
@@ -83,10 +85,11 @@ class SlackApi:
     """A workspace with these conversations, in each of which the bot is. A context manager.
 
     `url` is what SLACK_API_URL should be. `calls` are all calls in order, `conversations` all messages, `chats` the
-    direct message of each person, `homes` what the app's home shows to each. `answers` are for methods that it has no
-    idea of. Each call of `refuse`, `answer_with`, `hang` and `drop` is about one call of a method, the next that
-    nothing was said about yet. `files` is what can be downloaded at which path, `fetched` the paths that were asked
-    for, each with its token.
+    direct message of each person, `homes` what the app's home shows to each, `channels` what is to be said of a channel
+    beside its being there. `scopes` are those of the tokens, `tokens` the workspace of each, and `codes` what an
+    installation is told for each. `answers` are for methods that it has no idea of. Each call of `refuse`,
+    `answer_with`, `hang` and `drop` is about one call of a method, the next that nothing was said about yet. `files` is
+    what can be downloaded at which path, `fetched` the paths that were asked for, each with its token.
     """
 
     def __init__(self, *conversations: str) -> None:
@@ -95,6 +98,10 @@ class SlackApi:
         self.chats: dict[str, str] = {}
         self.homes: dict[str, dict[str, Any]] = {}
         self.archived: set[str] = set()
+        self.channels: dict[str, dict[str, Any]] = {}
+        self.scopes: tuple[str, ...] | None = SCOPES
+        self.tokens: dict[str, str] = {TOKEN: TEAM}
+        self.codes: dict[str, Answer] = {}
         self.answers: dict[str, Answer] = {"views.open": {}, "users.info": {}}
         self.files: dict[str, File] = {}
         self.fetched: list[tuple[str, str]] = []
@@ -200,7 +207,7 @@ class SlackApi:
         with self._lock:
             self.calls.append(call)
             plans = self._plans[call.method]
-            plan = plans.pop(0) if plans else Misbehaviour(acts=True)
+            plan = plans.pop(0) if plans else Misbehaviour(acts=True, headers=self._headers())
             return plan, self._act(call) if plan.acts else {}
 
     def wait(self) -> None:
@@ -208,8 +215,12 @@ class SlackApi:
         self._closing.wait(30)
 
     def _act(self, call: Call) -> Answer:
-        if call.token != TOKEN:
+        if call.method == "oauth.v2.access":
+            return self._exchange(call)
+        if call.token not in self.tokens:
             return _error("invalid_auth")
+        if call.method == "auth.test":
+            return self._test_auth(self.tokens[call.token])
         if call.method in self.answers:
             return {"ok": True, **self.answers[call.method]}
         deed = DEEDS.get(call.method)
@@ -290,8 +301,22 @@ class SlackApi:
         self.homes[said["user_id"]] = view
         return {"ok": True, "view": view}
 
-    def _test_auth(self, asked: dict[str, Any]) -> Answer:
-        return {"ok": True, "team_id": TEAM, "user_id": BOT, "bot_id": "B1", "team": "Shop", "user": "firstline"}
+    def _test_auth(self, team: str) -> Answer:
+        return {"ok": True, "team_id": team, "user_id": BOT, "bot_id": "B1", "team": "Shop", "user": "firstline"}
+
+    def _headers(self) -> dict[str, str]:
+        return {} if self.scopes is None else {"x-oauth-scopes": ",".join(self.scopes)}
+
+    def _exchange(self, call: Call) -> Answer:
+        """Give a token for a code; each code is good for once."""
+        return self.codes.pop(call.arguments.get("code", ""), _error("invalid_code"))
+
+    def _info(self, asked: dict[str, Any]) -> Answer:
+        channel = asked["channel"]
+        if channel not in self.conversations:
+            return _error("channel_not_found")
+        told = {"is_member": True, "is_archived": channel in self.archived, "is_ext_shared": False}
+        return {"ok": True, "channel": {"id": channel, **told, **self.channels.get(channel, {})}}
 
     def _team(self, asked: dict[str, Any]) -> Answer:
         return {"ok": True, "team": {"id": TEAM, "name": "Shop", "domain": "shop"}}
@@ -313,7 +338,7 @@ DEEDS: dict[str, Callable[[SlackApi, dict[str, Any]], Answer]] = {
     "conversations.replies": SlackApi._replies,
     "conversations.open": SlackApi._open,
     "views.publish": SlackApi._publish,
-    "auth.test": SlackApi._test_auth,
+    "conversations.info": SlackApi._info,
     "team.info": SlackApi._team,
 }
 

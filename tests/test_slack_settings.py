@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from adapters.slack import manifest
+from adapters.slack import cli, manifest
 from adapters.slack.settings import SlackSettings
 from bot.errors import ConfigurationError
 from tests.slack_api import SlackApi
@@ -23,6 +23,9 @@ __all__ = ["api", "backend", "door", "house", "impatient", "slack"]
         ("slack_app_token", "xoxb-1"),
         ("slack_support_channels", "#support"),
         ("slack_agents_channel", "D1"),
+        ("slack_support_channels", "C1/T1"),
+        ("slack_agents_channel", "T1/D1"),
+        ("slack_agents", "T1/C1"),
         ("slack_agents", "clara@shop.example"),
         ("slack_api_url", "slack.com"),
         ("slack_timeout", "0s"),
@@ -44,7 +47,7 @@ def test_lists_are_read_with_their_commas(api: SlackApi) -> None:
 def run_manifest(*arguments: str) -> Any:
     app = typer.Typer()
     app.command()(lambda: None)
-    manifest.add_commands(app)
+    cli.add_commands(app)
     return CliRunner().invoke(app, ["slack", "manifest", *arguments])
 
 

@@ -19,11 +19,12 @@ import structlog
 
 from adapters.slack import keys
 from adapters.slack.home import LISTED, REPORT, View, home_of_agent, home_of_customer, named_in
+from adapters.slack.installations import OneToken, Tokens
 from adapters.slack.keys import Place
 from adapters.slack.people import People
 from adapters.slack.rights import Agents
-from adapters.slack.settings import SlackSettings
-from adapters.slack.translate import Payload, Post, escape, opened, plain, pressed, reported, when
+from adapters.slack.settings import SlackSettings, in_team
+from adapters.slack.translate import Payload, Post, escape, home_of, opened, plain, pressed, reported, when
 from bot.errors import Conflict, FirstlineError, Forbidden, NotFound, NotUnderstood
 from bot.model import Address, Caller, Category, InboundMessage, Incident, IncidentDetails, Received, Role
 from bot.ports import Core
@@ -73,30 +74,46 @@ _quiet.setLevel(logging.CRITICAL)  # else the library logs whole texts at DEBUG,
 
 class Web:
     """The few calls to Slack that cannot wait for a worker. None of them raises: what fails is logged, without a text,
-    and answered None."""
+    and answered None. They are made in one workspace (`team`); `of` returns another's."""
 
-    def __init__(self, settings: SlackSettings) -> None:
+    def __init__(self, settings: SlackSettings, tokens: Tokens | None = None, team: str = "") -> None:
         self._settings = settings
+        self._tokens = tokens or OneToken.set_in(settings)
+        self._team = team
+        self._others: dict[str, Web] = {}
+
+    def of(self, team: str) -> "Web":
+        """Return the calls to another workspace; with one token for all there is no other."""
+        if isinstance(self._tokens, OneToken) or team == self._team:
+            return self
+        other = self._others.get(team)
+        if other is None:
+            other = self._others.setdefault(team, Web(self._settings, self._tokens, team))
+            other.tls = self.tls
+        return other
 
     def whoami(self) -> tuple[str, str] | None:
         """Return the workspace that the app is installed in, and its own user there."""
-        answer = self._ask("auth.test", self._patient, lambda slack: slack.auth_test())
+        answer = self._ask("auth.test", self._patience, lambda slack: slack.auth_test())
         return None if answer is None else (str(answer.get("team_id") or ""), str(answer.get("user_id") or ""))
 
     def members(self, group: str) -> list[str]:
-        """Return the people of a user group. Raises what the library raises, unlike the others."""
-        return list(self._patient.usergroups_users_list(usergroup=group).get("users") or ())
+        """Return the people of a user group (S1, or T1/S1). Raises what the library raises, unlike the others."""
+        team, _, name = group.rpartition("/")
+        slack = self.of(team or self._team)._client(self._patience)
+        found = slack.usergroups_users_list(usergroup=name, team_id=team or None)  # an organisation's token asks for it
+        return list(found.get("users") or ())
 
     @cached_property
     def people(self) -> People:
         """What people are called."""
-        return People(lambda user: self._quick.users_info(user=user).get("user") or {})
+        return People(lambda user: self._client(BRIEF).users_info(user=user).get("user") or {})
 
     def tell(self, place: Place, user: str, text: str) -> None:
         """Say something that this person alone sees, until they reload."""
-        self._ask(
+        self.of(place.team)._ask(
             "chat.postEphemeral",
-            self._quick,
+            BRIEF,
             lambda slack: slack.chat_postEphemeral(
                 channel=place.channel, user=user, thread_ts=place.ts, text=escape(text)
             ),
@@ -104,36 +121,30 @@ class Web:
 
     def open_form(self, trigger_id: str, form: dict[str, Any]) -> bool:
         """Open a form for the person who has just done something; return whether it was."""
-        opened = self._ask("views.open", self._quick, lambda slack: slack.views_open(trigger_id=trigger_id, view=form))
+        opened = self._ask("views.open", BRIEF, lambda slack: slack.views_open(trigger_id=trigger_id, view=form))
         return opened is not None
 
     def publish(self, user: str, view: dict[str, Any]) -> None:
         """Show a view in a person's home of the app."""
-        self._ask("views.publish", self._quick, lambda slack: slack.views_publish(user_id=user, view=view))
+        self._ask("views.publish", BRIEF, lambda slack: slack.views_publish(user_id=user, view=view))
 
     def direct_message(self, user: str) -> str | None:
         """Return the channel of the direct message to a person."""
-        answer = self._ask("conversations.open", self._quick, lambda slack: slack.conversations_open(users=user))
+        answer = self._ask("conversations.open", BRIEF, lambda slack: slack.conversations_open(users=user))
         channel = ((answer or {}).get("channel") or {}).get("id")
         return channel if isinstance(channel, str) else None
 
-    def _ask(
-        self, method: str, client: "WebClient", call: "Callable[[WebClient], SlackResponse]"
-    ) -> Mapping[str, Any] | None:
+    def _ask(self, method: str, within: int, call: "Callable[[WebClient], SlackResponse]") -> Mapping[str, Any] | None:
         try:
-            answer = call(client).data
+            answer = call(self._client(within)).data
         except Exception as exc:  # the library lets through whatever sockets, TLS and JSON raise
             log.warning("slack.call_failed", method=method, reason=_why(exc))
             return None
         return answer if isinstance(answer, dict) else {}
 
-    @cached_property
-    def _quick(self) -> "WebClient":
-        return self._client(BRIEF)
-
-    @cached_property
-    def _patient(self) -> "WebClient":
-        return self._client(math.ceil(self._settings.slack_timeout.total_seconds()))
+    @property
+    def _patience(self) -> int:
+        return math.ceil(self._settings.slack_timeout.total_seconds())
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
@@ -143,9 +154,11 @@ class Web:
     def _client(self, within: int) -> "WebClient":
         from slack_sdk import WebClient
 
-        token = self._settings.slack_bot_token
+        token = self._tokens.of(self._team)
+        if token is None:
+            raise LookupError("the app is not installed in this workspace")
         return WebClient(
-            token=None if token is None else token.get_secret_value(),
+            token=token.get_secret_value(),
             base_url=self._settings.slack_api_url,
             timeout=within,
             ssl=self.tls,
@@ -230,14 +243,14 @@ class Acts:
 
     def _new(self, person: Person, text: str, trigger_id: str) -> str:
         if not text:
-            return "" if self.web.open_form(trigger_id, report_form()) else WHAT_IS_WRONG
+            return "" if self.web.of(person.home).open_form(trigger_id, report_form()) else WHAT_IS_WRONG
         self._report(person, text, f"new-{trigger_id}")
         return ANSWER_COMES_HERE
 
     def _report(self, person: Person, text: str, delivery: str, more: tuple[Address, ...] = ()) -> None:
         """Take down a problem that is written nowhere in Slack. Should Slack not say which chat is theirs, the text is
         addressed to the person: Slack takes that for the direct message."""
-        chat = Place(person.home, self.web.direct_message(person.user) or person.user)
+        chat = Place(person.home, self.web.of(person.home).direct_message(person.user) or person.user)
         self.core.intake.accept(reported(person.key, chat, delivery, text, more))
 
     # --- buttons and menus
@@ -305,7 +318,7 @@ class Acts:
     def _ask_for_reply(self, ticket: str, person: Person, trigger_id: str) -> str:
         if not self.is_agent(person):
             raise Forbidden("reply is for agents, and you are not one of them.")
-        return "" if self.web.open_form(trigger_id, reply_form(ticket)) else CANNOT_OPEN
+        return "" if self.web.of(person.home).open_form(trigger_id, reply_form(ticket)) else CANNOT_OPEN
 
     # --- the app's home
 
@@ -317,14 +330,14 @@ class Acts:
         except Exception as exc:  # such as the database's, when it is away
             log.warning("slack.home_not_shown", error=type(exc).__name__)
             return
-        self.web.publish(person.user, view)
+        self.web.of(person.home).publish(person.user, view)
 
     def _home(self, person: Person, says: str) -> View:
         views, now = self.core.views, self.core.clock()
         if not self.is_agent(person):
             return home_of_customer(views.own(Address("slack", person.key), LISTED + 1), now, says)
         work = views.workload(person.key, LISTED)
-        return home_of_agent(work, self.web.people.names(named_in(work), WAIT_FOR_NAMES), now, says)
+        return home_of_agent(work, self.web.of(person.home).people.names(named_in(work), WAIT_FOR_NAMES), now, says)
 
     def _press_at_home(self, body: Payload, person: Person) -> None:
         """Do what a button in the home says. There is no message to answer in: the answer stands in the home."""
@@ -333,7 +346,8 @@ class Acts:
             name, value = str(action.get("action_id")), str(action.get("value") or "")
             try:
                 if name == REPORT:
-                    says = "" if self.web.open_form(trigger_id, report_form(at_home=True)) else CANNOT_OPEN
+                    opened = self.web.of(person.home).open_form(trigger_id, report_form(at_home=True))
+                    says = "" if opened else CANNOT_OPEN
                 else:
                     says = self._press_on_ticket(name, value, person, trigger_id)
             except FirstlineError as exc:
@@ -346,7 +360,7 @@ class Acts:
         """Do what a shortcut says; the answer, if there is one, is told to who used it."""
         person, name = self.person(body), body.get("callback_id")
         if name == "report_incident":
-            self.web.open_form(str(body.get("trigger_id") or ""), report_form())
+            self.web.of(person.home).open_form(str(body.get("trigger_id") or ""), report_form())
             return
         channel = str((body.get("channel") or {}).get("id") or "")
         message = body.get("message") or {}
@@ -362,7 +376,7 @@ class Acts:
         self.web.tell(replace(place, ts=root), person.user, says)
 
     def _open_ticket(self, message: Payload, channel: str, person: Person) -> str:
-        if channel == self.agents_channel:
+        if channel == in_team(self.agents_channel, person.home):
             return AGENTS_OWN
         post = Post.of(message, channel, person.home)
         if post is None:
@@ -378,7 +392,7 @@ class Acts:
     def _answered_by_us(self, message: InboundMessage, post: Post) -> InboundMessage:
         """A direct message may be one between two people, in which we cannot write: then the answer goes to the
         author's direct message with us."""
-        ours = self.web.direct_message(post.author.partition("/")[2])
+        ours = self.web.of(post.place.team).direct_message(post.author.partition("/")[2])
         if ours in (None, post.place.channel):
             return message
         chat = f"{post.place.team}/{ours}"
@@ -424,9 +438,8 @@ class Acts:
 
     def person(self, body: Payload) -> Person:
         """Say who did something with a button, a shortcut or a form, and where the app was."""
-        user, team, view = body.get("user") or {}, body.get("team") or {}, body.get("view") or {}
-        home = view.get("app_installed_team_id") or self.home or team.get("id") or user.get("team_id") or ""
-        return Person(str(user.get("team_id") or home), str(user.get("id") or ""), str(home))
+        user, home = body.get("user") or {}, home_of(body, self.home)
+        return Person(str(user.get("team_id") or home), str(user.get("id") or ""), home)
 
     def ticket(self, thread: str) -> str | None:
         """Return the number of the ticket that a thread is about; None if it is not known, or not opened yet."""

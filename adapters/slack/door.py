@@ -1,7 +1,8 @@
 """The route to which Slack brings what there is: signed requests, acknowledged when they are committed."""
 
 import json
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from slack_sdk.signature import SignatureVerifier
@@ -23,17 +24,17 @@ LARGEST: Final = 1_000_000
 log = structlog.get_logger()
 
 
-class Hears(Protocol):
-    def at_once(self, body: dict[str, Any]) -> InboundMessage | None: ...
+AtOnce = Callable[[dict[str, Any]], InboundMessage | None]
+"""Returns the customer's message that an event is, if that can be told by itself."""
 
 
 class Door:
     """Looks at the signature before anything else. What is a customer's message at first sight goes into the intake,
     and holds no thread while it is being committed; all else goes through Slack's library, in a thread."""
 
-    def __init__(self, app: "App", ears: Hears, intake: Intake, secret: str) -> None:
+    def __init__(self, app: "App", at_once: AtOnce | None, intake: Intake, secret: str) -> None:
         self._app = app
-        self._ears = ears
+        self._at_once = at_once
         self._intake = intake
         self._verifier = SignatureVerifier(secret)
         self._bridge: Bridge | None = None
@@ -48,8 +49,8 @@ class Door:
             return Response("The body is too large.", 413)
         if not self._is_signed(request, body):
             return Response("The signature is wrong, or too old.", 401)
-        event = _event(request, body)
-        message = None if event is None else self._ears.at_once(event)
+        event = None if self._at_once is None else _event(request, body)
+        message = None if event is None or self._at_once is None else self._at_once(event)
         return await (self._dispatch(request, body) if message is None else self._commit(message))
 
     async def _commit(self, message: InboundMessage) -> Response:

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit, u
 from pydantic import SecretStr
 
 from adapters.slack.settings import SlackSettings
-from bot.errors import TooLarge, TryLater, Undeliverable
+from bot.errors import ConfigurationError, TooLarge, TryLater, Undeliverable
 from bot.model import Attachment, Fetched
 
 if TYPE_CHECKING:
@@ -136,7 +136,10 @@ class SlackFiles:
     def fetch(self, ref: str, most: int) -> Fetched:
         """Get a file, of at most this many bytes. Raises TooLarge, Undeliverable or TryLater, without secrets."""
         told = json.loads(ref)
-        token = self._token(told.get("team", ""))
+        try:
+            token = self._token(told.get("team", ""))
+        except ConfigurationError as exc:
+            raise TryLater(str(exc)) from None
         if token is None:
             raise TryLater("there is no token for the workspace of this file")
         if gone := told.get("gone"):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -13,9 +14,21 @@ import structlog
 from adapters.slack import keys
 from adapters.slack.acts import Acts, Person, Threads, Web, command_in
 from adapters.slack.door import Door
+from adapters.slack.installations import Installations, OneToken, Tokens
 from adapters.slack.rights import Agents
-from adapters.slack.settings import SlackSettings
-from adapters.slack.translate import Payload, Post, Watch, escape, heard, mentions, opened, plain, without_mention
+from adapters.slack.settings import SlackSettings, in_team
+from adapters.slack.translate import (
+    Payload,
+    Post,
+    Watch,
+    escape,
+    heard,
+    home_of,
+    mentions,
+    opened,
+    plain,
+    without_mention,
+)
 from bot.errors import ConfigurationError, FirstlineError, NotCommitted
 from bot.model import InboundMessage, Incident, MessageKind, Received
 from bot.ports import Core, Routes
@@ -74,11 +87,12 @@ class Ears:
     def at_once(self, body: Payload) -> InboundMessage | None:
         """Return the customer's message that an event is, if that can be told by itself: it begins a thread in a
         channel for support, and does not name the bot. That is most of what comes."""
-        event, watch = body.get("event") or {}, self.watch
-        channel = event.get("channel")
-        if event.get("type") != "message" or channel not in watch.support or channel == watch.agents:
+        event = body.get("event") or {}
+        if event.get("type") != "message":
             return None
-        watch = self._watch(body)
+        watch, channel = self._watch(body), event.get("channel")
+        if channel not in watch.support or channel == watch.agents:
+            return None
         post = Post.of(event, channel, watch.team)
         if post is None or post.root is not None or watch.is_own(post.author) or mentions(post.text, watch.bot):
             return None
@@ -153,23 +167,27 @@ class Ears:
         self.core.state.put(f"slack/done/{key}", "1")
 
     def _watch(self, body: Payload) -> Watch:
-        """Complete what we watch with what the event itself says of the app: its workspace, and its user there."""
+        """Complete what we watch with what the event itself says of the app: its workspace, and its user there. Of the
+        channels those are left that can be this workspace's."""
         installed = [one for one in body.get("authorizations") or () if isinstance(one, dict)]
         one = installed[0] if installed else {}
-        team = one.get("team_id") or self.watch.team or body.get("team_id") or ""
+        team = home_of(body, self.watch.team)
         bot = one.get("user_id") if one.get("is_bot") else None
-        if (team, bot or self.watch.bot) == (self.watch.team, self.watch.bot):
-            return self.watch
-        return replace(self.watch, team=str(team), bot=str(bot or self.watch.bot))
+        return _for_team(self.watch, team, str(bot or self.watch.bot))
+
+
+@lru_cache(maxsize=256)
+def _for_team(watch: Watch, team: str, bot: str) -> Watch:
+    support = frozenset(name for written in watch.support if (name := in_team(written, team)))
+    return replace(watch, team=team, bot=bot, support=support, agents=in_team(watch.agents, team))
 
 
 class SlackListener:
     """The listening half of the channel. With SLACK_APP_TOKEN it goes and gets what there is (Socket Mode), else Slack
     brings it to POST /slack/events, signed."""
 
-    def __init__(self, settings: SlackSettings) -> None:
-        if settings.slack_bot_token is None:
-            raise ConfigurationError("SLACK_BOT_TOKEN is not set: take it from the app's page OAuth & Permissions.")
+    def __init__(self, settings: SlackSettings, tokens: Tokens | None = None) -> None:
+        self._tokens = tokens or OneToken.set_in(settings)
         if settings.slack_app_token is None and settings.slack_signing_secret is None:
             raise ConfigurationError(
                 "SLACK_SIGNING_SECRET is not set: without it nobody can tell what comes from Slack. Take it from the "
@@ -184,15 +202,21 @@ class SlackListener:
         if self._settings.slack_app_token is None:
             assert self._settings.slack_signing_secret is not None
             secret = self._settings.slack_signing_secret.get_secret_value()
-            web.add_route(PATH, Door(app, ears, core.intake, secret).take, ["POST"])
+            one = isinstance(self._tokens, OneToken)
+            web.add_route(PATH, Door(app, ears.at_once if one else None, core.intake, secret).take, ["POST"])
+            if isinstance(self._tokens, Installations):
+                from adapters.slack import oauth
+
+                oauth.add_routes(web, oauth.flow(self._settings, self._tokens, core.clock))
             yield
         else:
             with _socket(app, self._settings.slack_app_token.get_secret_value()):
                 yield
 
     def _app(self, core: Core) -> "tuple[Ears, App]":
-        slack = Web(self._settings)
-        team, bot = slack.whoami() or ("", "")  # if it cannot be had now, each event says it too
+        slack = Web(self._settings, self._tokens)
+        one = isinstance(self._tokens, OneToken)
+        team, bot = (slack.whoami() if one else None) or ("", "")  # if it cannot be had now, each event says it too
         home = "" if team.startswith("E") else team  # an organisation's app is at home in many workspaces
         agents = Agents(self._settings.agents, slack.members, core.clock)
         threads = Threads(core)
@@ -200,16 +224,18 @@ class SlackListener:
         acts = Acts(core, slack, agents, threads, home, channel)
         watch = Watch(home, bot, self._settings.support_channels, channel, threads.knows)
         ears = Ears(core, acts, watch)
-        return ears, _bolt(self._settings, ears, acts)
+        many = self._tokens if isinstance(self._tokens, Installations) else None
+        return ears, _bolt(self._settings, ears, acts, many)
 
 
-def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
-    """Join the listeners to Slack's library. What we do not know is acknowledged, else Slack would switch us off."""
+def _bolt(settings: SlackSettings, ears: Ears, acts: Acts, many: Installations | None) -> "App":
+    """Join the listeners to Slack's library. What we do not know is acknowledged, else Slack would switch us off.
+    `many`: where the app is installed, if that may be in several workspaces."""
     from slack_bolt import Ack, App, BoltResponse
     from slack_bolt.authorization import AuthorizeResult
     from slack_sdk import WebClient
 
-    token = None if settings.slack_bot_token is None else settings.slack_bot_token.get_secret_value()
+    token = "" if settings.slack_bot_token is None else settings.slack_bot_token.get_secret_value()
     within = max(1, round(settings.slack_timeout.total_seconds()))
     client = WebClient(token, settings.slack_api_url, within, ssl=acts.web.tls, retry_handlers=[], logger=_quiet)
     app = App(
@@ -261,6 +287,10 @@ def _bolt(settings: SlackSettings, ears: Ears, acts: Acts) -> "App":
             log.error("slack.not_handled", error=type(error).__name__, exc_info=error)
         return BoltResponse(status=500, body="")
 
+    if many is not None:
+        from adapters.slack import oauth
+
+        oauth.serve_many(app, many, ears.core.clock)
     app.event("message")(message)
     app.event("app_mention")(message)
     app.event("app_home_opened")(home)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from adapters.slack.installations import REDIRECT
 from adapters.slack.settings import SlackSettings
 from bot.errors import ConfigurationError
 from bot.settings import Settings
@@ -42,6 +43,9 @@ EVENTS: Final = (
     "message.mpim",
 )
 
+LEAVING: Final = ("app_uninstalled", "tokens_revoked")
+"""Told when somebody removes the app from a workspace."""
+
 COMMANDS: Final = (
     ("/resolve", "Resolve a ticket", "TKT-98042a72 [note]"),
     ("/ticket", "Show, list, assign, answer or note", "status TKT-98042a72 | list mine | help"),
@@ -55,10 +59,13 @@ SHORTCUTS: Final = (
 )
 
 
-def manifest(url: str | None) -> dict[str, Any]:
+def manifest(url: str | None, in_many: bool = False) -> dict[str, Any]:
     """Build the manifest (docs.slack.dev, "App manifest reference"). `url` is the public address of the bot; None:
-    Socket Mode, which needs none."""
+    Socket Mode, which needs none. `in_many`: the app is to be installed in several workspaces."""
     where = {} if url is None else {"url": f"{url.rstrip('/')}{PATH}"}
+    many = url is not None and in_many
+    back = {"redirect_urls": [f"{(url or '').rstrip('/')}{REDIRECT}"]} if many else {}
+    events = [*EVENTS, *(LEAVING if many else ())]
     asks = {} if url is None else {"request_url": f"{url.rstrip('/')}{PATH}"}
     return {
         "_metadata": {"major_version": 2, "minor_version": 1},
@@ -83,21 +90,15 @@ def manifest(url: str | None) -> dict[str, Any]:
                 for name, does, usage in COMMANDS
             ],
         },
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "oauth_config": {**back, "scopes": {"bot": list(SCOPES)}},
         "settings": {
-            "event_subscriptions": {**asks, "bot_events": list(EVENTS)},
+            "event_subscriptions": {**asks, "bot_events": events},
             "interactivity": {"is_enabled": True, **asks},
-            "org_deploy_enabled": False,
+            "org_deploy_enabled": many,
             "socket_mode_enabled": url is None,
             "token_rotation_enabled": False,
         },
     }
-
-
-def add_commands(app: typer.Typer) -> None:
-    group = typer.Typer(help="Set up Slack.", no_args_is_help=True)
-    group.command("manifest")(print_manifest)
-    app.add_typer(group, name="slack")
 
 
 def print_manifest(
@@ -116,4 +117,4 @@ def print_manifest(
             )
         if not public.startswith("https://"):
             raise ConfigurationError(f"Slack calls https addresses only, and {public} is none.")
-    typer.echo(json.dumps(manifest(public), indent=2))
+    typer.echo(json.dumps(manifest(public, SlackSettings.read().slack_client_id is not None), indent=2))

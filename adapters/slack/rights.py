@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from adapters.slack.settings import in_team
 from bot.ports import Clock
 
 log = structlog.get_logger()
@@ -21,12 +22,17 @@ WAIT = 1.0
 REMEDY = "give the app the scope usergroups:read, and SLACK_AGENTS ids of user groups that exist"
 
 
+def is_group(listed: str) -> bool:
+    """Whether an entry of SLACK_AGENTS is a user group."""
+    return listed.rpartition("/")[2].startswith("S")
+
+
 class Agents:
-    """The agents. `listed` is what SLACK_AGENTS lists, `members` asks Slack for the people of a user group; it may
-    raise, and then those whom it named last are agents still."""
+    """The agents. `listed` is what SLACK_AGENTS lists, `members` asks Slack for the people of a user group (S1, or
+    T1/S1); it may raise, and then those whom it named last are agents still."""
 
     def __init__(self, listed: frozenset[str], members: Callable[[str], Iterable[str]], clock: Clock) -> None:
-        self._people = frozenset(name for name in listed if not name.startswith("S"))
+        self._people = frozenset(name for name in listed if not is_group(name))
         self._groups = sorted(listed - self._people)
         self._members = members
         self._clock = clock
@@ -37,15 +43,16 @@ class Agents:
 
     def include(self, person: str, home: str) -> bool:
         """Whether a person (a key such as T1/U1) is an agent. `home` is the team that the app is installed in: an id
-        without a team is of that one, and a group's people are."""
+        without a team is of that one, and so are the people of a group without a team. The people of any other group
+        are of the group's team."""
         team, _, user = person.partition("/")
-        if person in self._people:
+        if person in self._people or (team == home and user in self._people):
             return True
-        if team != home:
+        groups = [group for group in self._groups if in_team(group, team) and (team == home or "/" in group)]
+        if not groups:
             return False
-        if user in self._people:
-            return True
-        return any(user in members for members in self._groups_now().values())
+        known = self._groups_now()
+        return any(user in known.get(group, ()) for group in groups)
 
     def _groups_now(self) -> dict[str, frozenset[str]]:
         """The groups' people, as fresh as can be had within a second."""

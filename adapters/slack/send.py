@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 
 import structlog
+from pydantic import SecretStr
 
 from adapters.slack import keys
 from adapters.slack.blocks import ALARMS, render
+from adapters.slack.installations import TOKEN, OneToken, Tokens
 from adapters.slack.keys import Place
 from adapters.slack.people import People
 from adapters.slack.settings import SlackSettings
@@ -58,7 +60,6 @@ UNDER_THE_CARD: Final = frozenset(
 )
 
 # Slack's own words for what went wrong (docs.slack.dev, "chat.postMessage", "chat.update", "conversations.replies").
-TOKEN: Final = "set SLACK_BOT_TOKEN to the token of an app that is installed in this workspace"
 ASK_AN_ADMIN: Final = "ask an administrator of the workspace to allow it"
 WRONG_SETTINGS: Final = {
     "invalid_auth": TOKEN,
@@ -131,17 +132,15 @@ class SlackSender(Sender):
     name = "slack"
     simulated = False
 
-    def __init__(self, settings: SlackSettings, state: State) -> None:
-        if settings.slack_bot_token is None:
-            raise ConfigurationError(f"SLACK_BOT_TOKEN is not set: {TOKEN}.")
+    def __init__(self, settings: SlackSettings, state: State, tokens: Tokens | None = None) -> None:
         self.deadline = settings.slack_deadline.total_seconds()
         self._step = settings.slack_timeout.total_seconds()
-        self._token = settings.slack_bot_token
+        self._tokens = tokens or OneToken.set_in(settings)
         self._url = settings.slack_api_url
         self._state = state
         self._home = ""
         self._scope_is_missing = False
-        self._people = People(lambda user: self._client(self._step).users_info(user=user).get("user") or {})
+        self._people: dict[str, People] = {}
 
     def send(self, to: Address, notice: Notice) -> Sent:
         """Post the notice, or change the card, and return the key of the message. Raises TryLater, Undeliverable or
@@ -195,8 +194,9 @@ class SlackSender(Sender):
         return self._posted(replace(place, channel=channel), ts, notice)
 
     def _post(self, place: Place, notice: Notice, until: float) -> Mapping[str, Any]:
-        text, blocks = render(self._named(notice))
+        text, blocks = render(self._named(notice, place.team))
         return self._call(
+            place.team,
             until,
             lambda slack: slack.chat_postMessage(
                 channel=place.channel,
@@ -212,17 +212,22 @@ class SlackSender(Sender):
             ),
         )
 
-    def _named(self, notice: Notice) -> Notice:
+    def _named(self, notice: Notice, team: str) -> Notice:
         """Put the names of people beside their keys, for agents."""
         if notice.kind not in TO_AGENTS:
             return notice
-        names = self._people.names([value for _, value in notice.facts], WAIT_FOR_NAMES)
+        people = self._people.setdefault(team, People(lambda user: self._profile(team, user)))
+        names = people.names([value for _, value in notice.facts], WAIT_FOR_NAMES)
         facts = [(label, f"{names[value]} ({value})" if value in names else value) for label, value in notice.facts]
         return replace(notice, facts=tuple(facts))
 
+    def _profile(self, team: str, user: str) -> Mapping[str, Any]:
+        return self._client(self._token(team), self._step).users_info(user=user).get("user") or {}
+
     def _change(self, card: Place, notice: Notice, until: float) -> None:
-        text, blocks = render(self._named(notice))
+        text, blocks = render(self._named(notice, card.team))
         self._call(
+            card.team,
             until,
             lambda slack: slack.chat_update(
                 channel=card.channel, ts=card.ts or "", text=text, blocks=blocks, parse="none", link_names=False
@@ -235,7 +240,9 @@ class SlackSender(Sender):
         if name is None or ts is None:
             return
         try:
-            self._call(until, lambda slack: slack.reactions_add(channel=place.channel, timestamp=ts, name=name))
+            self._call(
+                place.team, until, lambda slack: slack.reactions_add(channel=place.channel, timestamp=ts, name=name)
+            )
         except DoneBefore:
             pass
         except ScopeMissing as exc:
@@ -258,7 +265,7 @@ class SlackSender(Sender):
     def _ask_for_home(self, until: float) -> str:
         """Ask which workspace the token is of. Only by its id can what comes from there be matched with a card."""
         try:
-            team = self._call(until, lambda slack: slack.auth_test()).get("team_id")
+            team = self._call(HOME, until, lambda slack: slack.auth_test()).get("team_id")
         except Uncertain as exc:
             raise TryLater(str(exc)) from None
         if not isinstance(team, str):
@@ -288,7 +295,7 @@ class SlackSender(Sender):
         """Return the direct message's chat for a person: one can post to a person, but not read them."""
         if CHANNEL.fullmatch(place.channel):
             return place
-        opened = self._call(until, lambda slack: slack.conversations_open(users=place.channel))
+        opened = self._call(place.team, until, lambda slack: slack.conversations_open(users=place.channel))
         return replace(place, channel=str((opened.get("channel") or {}).get("id")))
 
     def _ts_of(self, notice: Notice, place: Place, until: float) -> str | None:
@@ -305,26 +312,28 @@ class SlackSender(Sender):
 
     def _page(self, place: Place, oldest: str, cursor: str | None, until: float) -> Mapping[str, Any]:
         """Read a page: a thread's from the oldest on, a channel's from the youngest."""
-        channel, ts = place.channel, place.ts
+        team, channel, ts = place.team, place.channel, place.ts
         which: dict[str, Any] = {"oldest": oldest, "cursor": cursor, "limit": PAGE, "include_all_metadata": True}
         if ts is not None:
-            return self._call(until, lambda slack: slack.conversations_replies(channel=channel, ts=ts, **which))
-        return self._call(until, lambda slack: slack.conversations_history(channel=channel, **which))
+            return self._call(team, until, lambda slack: slack.conversations_replies(channel=channel, ts=ts, **which))
+        return self._call(team, until, lambda slack: slack.conversations_history(channel=channel, **which))
 
     # --- calling
 
-    def _call(self, until: float, call: Call) -> Mapping[str, Any]:
-        """Call Slack once, and return its answer. Raises what `DeliveryFailed` has for everything that can happen."""
+    def _call(self, team: str, until: float, call: Call) -> Mapping[str, Any]:
+        """Call Slack once for a workspace, and return its answer. Raises what `DeliveryFailed` has for everything that
+        can happen."""
         from slack_sdk.errors import SlackApiError
 
         failure: DeliveryFailed
         left = until - time.monotonic()
         if left <= 0:
             raise TryLater("Slack answered too slowly, and the time for this text was used up (SLACK_DEADLINE)")
+        token = self._token(team)
         try:
-            answer = call(self._client(min(left, self._step)))
+            answer = call(self._client(token, min(left, self._step)))
         except SlackApiError as exc:
-            failure = _refused(exc.response)
+            failure = _refused(exc.response, self._tokens.remedy)
         except URLError as exc:  # so urllib calls what goes wrong before the last byte of the request is out
             why = _why(exc.reason)
             failure = TryLater(
@@ -336,11 +345,20 @@ class SlackSender(Sender):
             return answer.data if isinstance(answer.data, dict) else {}
         raise failure
 
-    def _client(self, within: float) -> "WebClient":
+    def _token(self, team: str) -> SecretStr:
+        try:
+            token = self._tokens.of(team)
+        except ConfigurationError as exc:
+            raise TryLater(str(exc)) from None
+        if token is None:
+            raise Undeliverable(f"the app is not installed in the workspace {team}: {self._tokens.remedy}")
+        return token
+
+    def _client(self, token: SecretStr, within: float) -> "WebClient":
         from slack_sdk import WebClient
 
         return WebClient(
-            token=self._token.get_secret_value(),
+            token=token.get_secret_value(),
             base_url=self._url,
             timeout=within,  # type: ignore[arg-type]  # it says int, and hands it to a socket
             ssl=self._tls if self._url.startswith("https:") else None,
@@ -375,8 +393,8 @@ def _key_of(message: Mapping[str, Any]) -> object:
 # --- what went wrong
 
 
-def _refused(response: "SlackResponse") -> DeliveryFailed:
-    """Say what an answer means that is not "ok"."""
+def _refused(response: "SlackResponse", remedy: str) -> DeliveryFailed:
+    """Say what an answer means that is not "ok". `remedy` is what to do about the token."""
     data: Mapping[str, Any] = response.data if isinstance(response.data, dict) else {}
     error, status = str(data.get("error") or ""), response.status_code
     if status == 429 or error in BUSY:
@@ -384,13 +402,13 @@ def _refused(response: "SlackResponse") -> DeliveryFailed:
     if error in HALF_DONE or status >= 500:
         return Uncertain(f"Slack failed: {error if _is_word(error) else f'HTTP status {status}'}")
     if _is_word(error):
-        return _meaning(error, data)
+        return _meaning(error, data, remedy)
     if status != 200:
         return TryLater(f"HTTP status {status}, which is none of Slack's; is SLACK_API_URL right?")
     return Uncertain("the answer is none of Slack's; is SLACK_API_URL right?")
 
 
-def _meaning(error: str, data: Mapping[str, Any]) -> DeliveryFailed:
+def _meaning(error: str, data: Mapping[str, Any], about_token: str) -> DeliveryFailed:
     if error == "missing_scope":
         needed = str(data.get("needed") or "")
         scope = f" {needed}" if re.fullmatch(r"[a-z:.,_-]{1,200}", needed) else ""
@@ -401,7 +419,7 @@ def _meaning(error: str, data: Mapping[str, Any]) -> DeliveryFailed:
         return DoneBefore("the reaction is there already")
     if error in FOR_GOOD or error.startswith("restricted_action"):
         return Undeliverable(f"Slack refused it ({error}): {FOR_GOOD.get(error, ASK_AN_ADMIN)}")
-    remedy = WRONG_SETTINGS.get(error)
+    remedy = about_token if WRONG_SETTINGS.get(error) == TOKEN else WRONG_SETTINGS.get(error)
     return TryLater(f"Slack refused it ({error}): {remedy}" if remedy else f"Slack refused it ({error})")
 
 

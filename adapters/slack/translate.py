@@ -87,6 +87,23 @@ class Post:
         return self.place.channel.startswith("D")
 
 
+def home_of(body: Payload, known: str = "") -> str:
+    """Return the workspace in which the app was called upon. `known`: the only one that it is installed in. A message
+    of ours says whose it is; who presses its button may be of another workspace (Slack Connect)."""
+    view, message, team = (_part(body, name) for name in ("view", "message", "team"))
+    ours = message.get("team") if body.get("type") == "block_actions" else None
+    installed = [one for one in body.get("authorizations") or () if isinstance(one, dict)]
+    told = installed[0].get("team_id") if installed else None
+    said = (team.get("id"), body.get("team_id"), _part(body, "user").get("team_id"))
+    found = (view.get("app_installed_team_id"), told, known, ours, *said)
+    return str(next((one for one in found if one), ""))
+
+
+def _part(body: Payload, name: str) -> Payload:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def heard(event: Payload, watch: Watch) -> InboundMessage | None:
     """Translate an event `message` or `app_mention`; None if it is not for us, or nobody wrote it."""
     match event.get("subtype"):

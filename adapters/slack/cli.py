@@ -1,0 +1,32 @@
+"""`bot slack …`: setting up Slack, and finding out what is wrong. The context holds what opens the database and returns
+its State."""
+
+import typer
+
+from adapters.slack.checks import Checks, Verdict
+from adapters.slack.installations import OneToken, tokens
+from adapters.slack.manifest import print_manifest
+from adapters.slack.settings import SlackSettings
+from bot.errors import ConfigurationError
+from bot.settings import Settings
+
+
+def add_commands(app: typer.Typer) -> None:
+    group = typer.Typer(help="Set up Slack.", no_args_is_help=True)
+    group.command("manifest")(print_manifest)
+    group.command("check")(print_checks)
+    app.add_typer(group, name="slack")
+
+
+def print_checks(context: typer.Context) -> None:
+    """Ask Slack whether the token, the scopes, the channels and the user groups are right; exit code 1 if not."""
+    settings, core = SlackSettings.read(), Settings.read()
+    if not settings.is_on:
+        raise ConfigurationError("SLACK_BOT_TOKEN is not set: docs/slack.md leads there, from nothing.")
+    known = OneToken.set_in(settings) if settings.slack_client_id is None else tokens(settings, core, context.obj(core))
+    is_right = True
+    for finding in Checks(settings, core.public_url, known).findings():
+        is_right = is_right and finding.verdict in (Verdict.FINE, Verdict.HINT)
+        typer.echo(f"{finding.verdict} {finding.what}" + (f"\n    {finding.remedy}" if finding.remedy else ""))
+    if not is_right:
+        raise typer.Exit(1)
