@@ -57,6 +57,7 @@ class Rig(Protocol):
     takes texts at any time. The other side refuses, as the platform does, what is too long or not well formed.
     """
 
+    tells_of_deletions: bool
     channel: Channel
     secrets: Sequence[str]
     where: Address
@@ -76,8 +77,8 @@ class Rig(Protocol):
 
     def edit(self, written: Written, text: str, at: datetime) -> Written: ...
 
-    def delete(self, written: Written, at: datetime) -> Written | None:
-        """None if the platform does not tell of deletions."""
+    def delete(self, written: Written, at: datetime) -> Written:
+        """Only where the platform `tells_of_deletions`."""
 
     def press(self, name: str, posted: Posted, incident_id: str, at: datetime) -> Written:
         """Have ana press the button `name` of a text of ours."""

@@ -27,6 +27,7 @@ USERS = {"ana": "U1", "bea": "U2"}
 class SlackRig:
     """The part that both ways have in common; people write in the channel C1."""
 
+    tells_of_deletions = True
     secrets: Sequence[str] = (TOKEN, SECRET, APP_TOKEN)
     by_socket = False
 
@@ -58,7 +59,7 @@ class SlackRig:
         now = {**_told(old), "text": html.escape(text, quote=False), "edited": edited}
         return Written(event("message_changed", message=now, previous_message=_told(old)), written.address)
 
-    def delete(self, written: Written, at: datetime) -> Written | None:
+    def delete(self, written: Written, at: datetime) -> Written:
         old = written.content["event"]
         ts = self._ts(at)
         changes = {"ts": ts, "event_ts": ts, "deleted_ts": old["ts"], "previous_message": _told(old)}

@@ -25,6 +25,7 @@ USERS = {"ana": ANA, "bea": BEN}
 class TelegramByWebhook:
     """Telegram brings what people write to the bot, each in a private chat."""
 
+    tells_of_deletions = False
     secrets: Sequence[str] = (TOKEN, SECRET)
     by_webhook = True
 
@@ -64,8 +65,8 @@ class TelegramByWebhook:
         update = self.api.edit(written.content, text, int(at.timestamp()))
         return _written(update, _message(written)["chat"]["id"])
 
-    def delete(self, written: Written, at: datetime) -> Written | None:
-        return None
+    def delete(self, written: Written, at: datetime) -> Written:
+        raise NotImplementedError("Telegram tells nobody of deletions")
 
     def press(self, name: str, posted: Posted, incident_id: str, at: datetime) -> Written:
         chat = int(posted.address.key)
