@@ -63,8 +63,8 @@ class Said:
 class TelegramApi:
     """A Telegram with this one bot. A context manager. `url` is what TELEGRAM_API_URL should be; `calls` are all calls
     in order, `said` what the bot said, `topics` the names of each chat's topics, `told` what was shown to those who
-    pressed a button. Each call of `refuse`, `answer_with`, `hang` and `drop` is about one call of a method, the next
-    that nothing was said about yet."""
+    pressed a button, `files` what can be fetched, by its file_id. Each call of `refuse`, `answer_with`, `hang` and
+    `drop` is about one call of a method, the next that nothing was said about yet."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -77,6 +77,7 @@ class TelegramApi:
         self.webhook: Json = {"url": ""}
         self.commands: dict[str, list[Json]] = {}
         self.told: list[str] = []
+        self.files: dict[str, bytes] = {}
         self.privacy = True
         self.holds_back = False
         self.waiting: list[Json] = []
@@ -248,6 +249,14 @@ class TelegramApi:
         answer = deed(self, call.arguments)
         return answer if isinstance(answer, dict) and answer.get("ok") is False else {"ok": True, "result": answer}
 
+    def _get_file(self, asked: Json) -> Any:
+        name = str(asked["file_id"])
+        if name not in self.files:
+            return _error(400, "Bad Request: invalid file_id")
+        if len(self.files[name]) > 20_000_000:
+            return _error(400, "Bad Request: file is too big")
+        return {"file_id": name, "file_unique_id": name, "file_path": f"documents/{name}"}
+
     def _me(self, asked: Json) -> Any:
         return {
             "id": BOT,
@@ -375,6 +384,7 @@ class TelegramApi:
 
 DEEDS: dict[str, Callable[[TelegramApi, Json], Any]] = {
     "getMe": TelegramApi._me,
+    "getFile": TelegramApi._get_file,
     "setWebhook": TelegramApi._set_webhook,
     "deleteWebhook": TelegramApi._delete_webhook,
     "getWebhookInfo": TelegramApi._webhook_info,
@@ -450,6 +460,17 @@ def _handler_for(api: TelegramApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            """Hand out a file; whoever reads this address has the token."""
+            plan, _ = api.take(TOKEN, Call("file", {"path": self.path}))
+            name = self.path.removeprefix(f"/file/bot{TOKEN}/documents/")
+            known = api.files.get(name)
+            if plan.drops:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            self._answer(plan.status if plan.body else 200 if known is not None else 404, plan.body or known or b"")
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

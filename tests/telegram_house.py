@@ -139,7 +139,7 @@ def on_telegram(
         channel = TelegramChannel(configured(api, **more), state, door.url if mode == "webhook" else None)
         if not board:
             channel.board = None
-        house = House(clock, chat=channel)
+        house = House(clock, chat=channel, files=[channel])
         firstline = house.firstline
         core = Core(firstline.intake, firstline.commands, firstline.views, state, clock, Reach(clock), wording.sentence)
         door.app = Starlette()
