@@ -227,6 +227,8 @@ ENDPOINTS = [
     ("POST", "/api/incidents", 401, 201, 201, 201),
     ("GET", "/api/incidents", 401, 403, 200, 200),
     ("GET", "/api/incidents/{name}", 401, 404, 200, 200),  # somebody else's
+    ("GET", "/api/incidents/{name}/files", 401, 403, 200, 200),
+    ("GET", "/api/incidents/{name}/files/{number}", 401, 403, 404, 404),  # it has none
     ("POST", "/api/incidents/{name}/resolve", 401, 403, 200, 200),
     ("POST", "/api/incidents/{name}/reopen", 401, 403, 200, 200),
     ("POST", "/api/incidents/{name}/assign", 401, 403, 200, 200),
@@ -268,7 +270,8 @@ def test_a_role_opens_what_the_table_says_and_nothing_else(secured: Served, colu
     headers = known_as("ana", role) if role else {}
     found = []
     for method, path, *_ in ENDPOINTS:
-        url = f"{secured.url}{path.format(name=opened['ticket_id'], message_id=opened['message_id'], token='none')}"
+        named = {"name": opened["ticket_id"], "message_id": opened["message_id"], "token": "none", "number": 1}
+        url = f"{secured.url}{path.format(**named)}"
         body = BODIES.get(path.rpartition("/")[2]) if method in ("POST", "PUT") else None
         with requests.Session() as session:
             request = requests.Request(method, url, headers=headers, json=body).prepare()

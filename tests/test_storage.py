@@ -47,6 +47,7 @@ def values(**changes: Any) -> dict[str, Any]:
         "openings": 1,
         "resolutions": 0,
         "touched_at": None,
+        "reviewed_by": None,
         **changes,
     }
     return {"conversation": row["id"], "last_opened_at": row["created_at"], **row}
