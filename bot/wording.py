@@ -54,8 +54,16 @@ def acknowledgement(
         facts=_facts(incident, language),
         quote=quoted(incident.message),
         closing=f"{ask} {written.closing}".strip(),
+        actions=_add_email(incident),
         answers=message_id,
     )
+
+
+def _add_email(incident: Incident) -> tuple[Action, ...]:
+    """Offer whoever writes in a chat to have our texts by mail, too."""
+    if not incident.addresses or any(to.channel == "email" for to in incident.addresses):
+        return ()
+    return (Action("add_email", action_label("add_email", incident.language)),)
 
 
 def added(incident: Incident, to: Address, message_id: str) -> Notice:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from bot.errors import ConfigurationError
 from bot.language import LANGUAGES
 from bot.model import Address
 from storage import database, dialect
-from tests.fakes import TestClock
+from tests.fakes import CLERK, TestClock
 from tests.telegram_api import ANA, BEN, BOARD, BOT, GROUP, KIM, NAME, SECRET, TelegramApi
 from tests.telegram_house import MODES, Door, Telegram, configured, on_telegram, open_door, wait_for
 
@@ -139,6 +140,7 @@ def test_an_edit_of_what_was_never_seen_is_a_new_message(webhook: Telegram) -> N
 
 def test_an_album_is_one_incident_with_one_answer(telegram: Telegram) -> None:
     photo = {"photo": [{"file_id": "small", "width": 90}, {"file_id": "large", "width": 900}]}
+    telegram.api.files["large"] = b"a picture"
     telegram.api.say(caption="My card was charged twice", media_group_id="g1", **photo)
     telegram.api.say(media_group_id="g1", **photo)
     telegram.api.say(media_group_id="g1", **photo)
@@ -151,6 +153,7 @@ def test_an_album_is_one_incident_with_one_answer(telegram: Telegram) -> None:
 
 def test_an_album_that_comes_in_another_order_is_one_incident_with_one_answer(webhook: Telegram) -> None:
     photo = {"photo": [{"file_id": "p", "width": 90}]}
+    webhook.api.files["p"] = b"a picture"
     first = webhook.api.message(caption="My card was charged twice", media_group_id="g1", **photo)
     webhook.api.say(media_group_id="g1", **photo)
     webhook.api.happens(message=first)
@@ -492,6 +495,41 @@ def test_in_the_agents_group_nobody_is_a_customer_and_only_listed_ids_are_agents
     assert "is for agents" in webhook.api.last(BOARD).text or "Which ticket" in webhook.api.last(BOARD).text
     assert webhook.only()["status"] == "open"
     assert webhook.house.said(incident_id, "note") == []
+
+
+# --- a mail address
+
+
+def test_a_customer_adds_a_mail_address_by_a_button_and_the_code_that_is_sent_there(webhook: Telegram) -> None:
+    webhook.say("My card was charged twice")
+    assert "email name@example.com" in webhook.press("Add an email address")
+    webhook.say("email ana@example.com")
+    (mail,) = [notice for to, notice in webhook.house.mail.sent if to == Address("email", "ana@example.com")]
+    (code,) = re.findall(r"\b[0-9]{6}\b", mail.text)
+    webhook.say(f"code {code}")
+    assert {"channel": "email", "key": "ana@example.com"} in webhook.only()["addresses"]
+    webhook.house.commands.reply(webhook.only()["ticket_id"], CLERK, "We are on it.")
+    webhook.house.settle()
+    assert "We are on it." in webhook.house.mail.sent[-1][1].text
+
+
+# --- the board
+
+
+def test_an_incident_is_a_topic_with_its_card_that_an_agents_button_changes(
+    db: str, api: TelegramApi, clock: TestClock, door: Door
+) -> None:
+    with on_telegram(api, clock, door, "webhook", board=True) as telegram:
+        telegram.say("My card was charged twice")
+        (card,) = [said for said in api.said if said.chat == BOARD]
+        assert "open" in card.text
+        telegram.press("Resolve", KIM, said=card)
+        assert telegram.only()["status"] == "resolved"
+        assert "resolved" in card.text
+        told = [said for said in api.said if said.chat == BOARD and said is not card]
+        assert [said.topic for said in told] == [card.topic]
+        assert "Resolved." in told[0].text
+        assert "is solved" in api.texts(ANA)[-1]
 
 
 # --- who blocks us

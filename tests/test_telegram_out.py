@@ -243,7 +243,10 @@ def test_five_digits_stand_in_one_row() -> None:
 
 
 def card(incident_id: str, status: str = "open") -> Notice:
-    return notice(NoticeKind.CARD, f"card-{status}", incident_id, facts=(("Status", status), ("Priority", "urgent")))
+    names = ("assign", "reply", "resolve", "category") if status == "open" else ("reopen", "category")
+    actions = tuple(Action(name, name.capitalize()) for name in names)
+    facts = (("Status", status), ("Priority", "urgent"))
+    return notice(NoticeKind.CARD, f"card-{status}", incident_id, facts=facts, actions=actions)
 
 
 def test_each_incident_has_a_topic_whose_card_is_pinned_and_changed_in_place(
@@ -260,7 +263,7 @@ def test_each_incident_has_a_topic_whose_card_is_pinned_and_changed_in_place(
     assert first.pinned
     assert first.text.startswith("TKT-98042a72 · urgent · resolved")
     assert [button["text"] for button in first.buttons] == ["Reopen"]
-    assert [button["text"] for button in api.said[2].buttons] == ["Assign to me", "Resolve"]
+    assert [button["text"] for button in api.said[2].buttons] == ["Assign", "Resolve"]
 
 
 def test_a_card_that_stays_as_it_is_is_well(api: TelegramApi, telegram: TelegramSender) -> None:

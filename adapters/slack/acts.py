@@ -64,6 +64,9 @@ TAKEN: Final = "It is taken down; the ticket number comes in its thread."
 ANSWER_COMES_HERE: Final = "It is taken down; the ticket number comes as a direct message."
 WHAT_IS_WRONG: Final = "Write what the matter is behind it, such as: /new My card was charged twice"
 CANNOT_OPEN: Final = "Slack did not open the form. Try again."
+HOW_TO_ADD_EMAIL: Final = (
+    "Write to me in a direct message: email name@example.com. A code is sent there, which you write back to me."
+)
 DONE: Final = {"not_solved": "It stays open, and the agents know.", "rate": "Thank you for the rating."}
 
 log = structlog.get_logger()
@@ -274,6 +277,8 @@ class Acts:
 
     def _press(self, name: str, action: Payload, person: Person, holder: Place, root: str | None, body: Payload) -> str:
         value = str(action.get("value") or "")
+        if name == "add_email":
+            return HOW_TO_ADD_EMAIL
         if name in ("solved", "not_solved") or re.fullmatch("rate-[1-5]", name):
             turn = self._turn(name, value, person, when(holder.ts))
             at = str(action.get("action_ts") or "")

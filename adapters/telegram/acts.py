@@ -23,12 +23,12 @@ from bot.ports import Core
 
 log = structlog.get_logger()
 
-ON_A_TICKET: Final = frozenset({"resolve", "reopen", "assign", "reply", "note", "category", "status"})
+ON_A_TICKET: Final = frozenset({"resolve", "reopen", "assign", "reply", "note", "category", "show", "status"})
 AGENTS_ALONE: Final = ON_A_TICKET - {"status"}
 CUSTOMERS: Final = ("new", "status", "close", "email", "help")
 """What the menu of commands shows, in this order."""
 
-OURS: Final = frozenset({*ON_A_TICKET, *CUSTOMERS, "start", "ticket", "list"})
+OURS: Final = frozenset({*ON_A_TICKET, *CUSTOMERS, "code", "show", "start", "ticket", "list"})
 TICKET: Final = re.compile(r"TKT-[A-Za-z0-9-]{1,32}", re.IGNORECASE)
 OPEN: Final = re.compile(r"^(TKT-[A-Za-z0-9-]{1,32})  open\b", re.MULTILINE)
 
@@ -56,7 +56,9 @@ class Acts:
         """Return the message that an update is, if it takes nothing but to be committed; most do."""
         message = update.get("message")
         post = Post.of(message, self.watch.bot)
-        if post is None or not post.private or post.text.startswith("/") or post.to_bot or not post.said:
+        if post is None or not post.private or post.to_bot or not post.said:
+            return None
+        if post.text.startswith("/") or command(post, self.watch) is not None:
             return None
         return opened(post, self.watch)
 
@@ -265,11 +267,16 @@ class Acts:
 
     def _do(self, button: tuple[str, str, str], user: int, holder: Json, query: Json) -> str:
         name, incident_id, written = button
+        if name == "add_email":
+            return self._words("own.email_which", query)
         incident = self._incident(incident_id)
         if incident is None:
             raise NotFound(self._words("chat.leads_nowhere", query))
         if name in ("assign", "resolve", "reopen"):
             return self.core.commands.run(f"{name} {incident.ticket_id}", self.caller(user))
+        if name.startswith("category-"):  # the button that confirms it
+            category = name.removeprefix("category-")
+            return self.core.commands.run(f"category {incident.ticket_id} {category}", self.caller(user))
         if name not in ("solved", "not_solved") and not re.fullmatch("rate-[1-5]", name):
             raise NotFound(self._words("chat.leads_nowhere", query))
         if incident.customer_id != str(user) and user not in self.agents:

@@ -19,8 +19,8 @@ LONGEST_LABEL: Final = 64
 ROW: Final = 24
 """Characters of buttons that stand side by side, on a small screen."""
 
-WHILE_OPEN: Final = (("assign", "Assign to me"), ("resolve", "Resolve"))
-ONCE_RESOLVED: Final = (("reopen", "Reopen"),)
+CARDS_BUTTON: Final = re.compile("assign|resolve|reopen|category-.+")
+"""What can be done from a card by a press alone; all else takes words."""
 INSIDE: Final = frozenset(
     {NoticeKind.CARD, NoticeKind.ENTRY, NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION}
 )
@@ -71,8 +71,8 @@ def parts(notice: Notice) -> list[Part]:
 def keyboard(notice: Notice) -> Keyboard | None:
     """Return the buttons of a notice: on a card what agents can do, else what the notice asks for."""
     if notice.kind is NoticeKind.CARD:
-        is_resolved = _fact(notice, "status").lower().startswith("resolved")
-        rows = [[_button(name, label, notice) for name, label in (ONCE_RESOLVED if is_resolved else WHILE_OPEN)]]
+        usable = [action for action in notice.actions if CARDS_BUTTON.fullmatch(action.name)]
+        rows = [[_button(action.name, action.label, notice)] for action in usable]
         return {"inline_keyboard": rows}
     rows, width = [], ROW
     for action in notice.actions:

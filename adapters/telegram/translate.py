@@ -18,6 +18,9 @@ Json = Mapping[str, Any]
 
 COMMAND: Final = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
 
+OWN: Final = re.compile(r"(email|code)\s+([0-9]{6}|[^\s@]+@[^\s@]+)", re.IGNORECASE)
+"""What our own texts ask a customer to write, without a slash."""
+
 UNNAMED: Final = {"photo": "photo", "sticker": "sticker", "voice": "voice message", "video_note": "video message"}
 FILES: Final = ("document", "audio", "video", "animation", "voice", "video_note", "sticker")
 LONGEST_NAME: Final = 255
@@ -125,6 +128,9 @@ class Post:
 
 def command(post: Post, watch: Watch) -> Command | None:
     """Read the command that a message is; None for any other text, and for what another bot is told."""
+    asked = OWN.fullmatch(post.text.strip()) if post.private else None
+    if asked is not None:
+        return Command(asked[1].lower(), asked[2])
     found = COMMAND.fullmatch(post.text)
     if found is None or (found[2] and found[2].lower() != watch.username.lower()):
         return None
