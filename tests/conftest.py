@@ -14,6 +14,7 @@ from storage import database
 from storage.migrate import migrate
 from tests import postgres
 from tests.desk import LocalDesk
+from tests.door import Door, open_door
 from tests.fakes import TestClock
 from tests.mailbox import Mailbox
 
@@ -93,3 +94,10 @@ def mailbox() -> Iterator[Mailbox]:
 @pytest.fixture
 def clock() -> TestClock:
     return TestClock()
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[Door]:
+    """A web server for all tests of a module."""
+    with open_door() as door:
+        yield door

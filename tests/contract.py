@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 from bot.model import Address
 from bot.ports import Channel, Core
-from tests.slack_house import Door
+from tests.door import Door
 
 SECONDS = 0.3
 """How long a call of the channel to its other side may take, and sending a text in all (`Ground.hasty`)."""

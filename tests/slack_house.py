@@ -5,7 +5,6 @@ A module of tests imports the fixtures that it needs, and `backend` and `impatie
 
 import json
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,6 @@ import requests
 from slack_sdk.signature import SignatureVerifier
 from starlette.applications import Starlette
 
-from adapters.http import server
-from adapters.http.settings import HttpSettings
 from adapters.slack.listen import SlackListener
 from adapters.slack.settings import SlackSettings
 from adapters.slack.translate import Watch
@@ -28,6 +25,7 @@ from bot.reach import Reach
 from bot.state import State
 from storage import dialect
 from storage.tables import InboxMessage
+from tests.door import Door
 from tests.fakes import RecordingSender, TestClock
 from tests.house import House
 from tests.slack_api import TOKEN, Call, Misbehaviour, SlackApi
@@ -165,46 +163,6 @@ def settings(api: SlackApi, **more: Any) -> SlackSettings:
 def core_of(house: House) -> Core:
     firstline = house.firstline
     return Core(firstline.intake, firstline.commands, firstline.views, State(), house.clock, Reach(house.clock))
-
-
-class Door:
-    """A web server for all tests, at which each hangs the application that it is about."""
-
-    def __init__(self) -> None:
-        self.app: Any = None
-        self.url = ""
-        self._up = threading.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.app(scope, receive, send)
-
-    def opened(self, url: str) -> None:
-        self.url = url
-        self._up.set()
-
-    def wait(self) -> None:
-        assert self._up.wait(10)
-
-
-@pytest.fixture(scope="module")
-def door() -> Iterator[Door]:
-    """Uvicorn leaves signals alone outside the main thread; it ends with this module."""
-    door, servers = Door(), []
-
-    class Kept(server.Server):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            servers.append(self)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(server, "Server", Kept)
-        arguments = (door, HttpSettings(_env_file=None, port=0), door.opened)  # type: ignore[call-arg]
-        thread = threading.Thread(target=server.serve, args=arguments)
-        thread.start()
-        door.wait()
-    yield door
-    servers[0].should_exit = True
-    thread.join(10)
 
 
 @pytest.fixture

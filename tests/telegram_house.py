@@ -1,6 +1,5 @@
 """A house that is on Telegram: the channel over real HTTP, by webhook or by polling, with the core behind it."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +8,6 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from adapters.http import server
-from adapters.http.settings import HttpSettings
 from adapters.telegram import listen
 from adapters.telegram.channel import TelegramChannel
 from adapters.telegram.settings import TelegramSettings
@@ -19,6 +16,7 @@ from bot.ports import Core
 from bot.reach import Reach
 from bot.state import State
 from storage.tables import InboxMessage
+from tests.door import Door
 from tests.fakes import TestClock
 from tests.house import House
 from tests.telegram_api import BOARD, KIM, SECRET, TOKEN, Json, TelegramApi
@@ -45,46 +43,6 @@ def wait_for(true: Callable[[], Any], seconds: float = 10) -> Any:
         assert time.monotonic() < until, "it did not become so"
         time.sleep(0.01)
     return found
-
-
-class Door:
-    """A web server for all tests, at which each hangs the application that it is about."""
-
-    def __init__(self) -> None:
-        self.app: Any = None
-        self.url = ""
-        self._up = threading.Event()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.app(scope, receive, send)
-
-    def opened(self, url: str) -> None:
-        self.url = url
-        self._up.set()
-
-    def wait(self) -> None:
-        assert self._up.wait(10)
-
-
-@contextmanager
-def open_door() -> Iterator[Door]:
-    """Uvicorn leaves signals alone outside the main thread; it ends with the block."""
-    door, servers = Door(), []
-
-    class Kept(server.Server):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            servers.append(self)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(server, "Server", Kept)
-        arguments = (door, HttpSettings(_env_file=None, port=0), door.opened)  # type: ignore[call-arg]
-        thread = threading.Thread(target=server.serve, args=arguments)
-        thread.start()
-        door.wait()
-    yield door
-    servers[0].should_exit = True
-    thread.join(10)
 
 
 class Telegram:

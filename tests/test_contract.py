@@ -19,13 +19,14 @@ from bot.ids import new_id
 from bot.model import InboundMessage, MessageKind, Notice, NoticeKind, Sent
 from storage.tables import InboxMessage
 from tests.contract import SECONDS, Ground, Posted, Rig, Written
+from tests.door import Door
 from tests.fakes import NOON, TestClock
 from tests.house import House
-from tests.slack_house import Door, backend, core_of, door, impatient, locked
+from tests.slack_house import backend, core_of, impatient, locked
 from tests.slack_rig import SlackByHttp, SlackBySocket
 from tests.telegram_rig import TelegramByPolling, TelegramByWebhook
 
-__all__ = ["backend", "door", "impatient"]
+__all__ = ["backend", "impatient"]
 
 RIGS: dict[str, Any] = {"slack": SlackByHttp, "telegram": TelegramByWebhook}
 """Every channel."""

@@ -10,12 +10,13 @@ from starlette.applications import Starlette
 from adapters.slack.channel import SlackChannel
 from bot.model import Address, Category, Classification
 from bot.state import State
+from tests.door import Door
 from tests.fakes import TestClock
 from tests.house import CLERK, House, by_words
 from tests.slack_api import Message
-from tests.slack_house import Door, Slack, Workspace, api, backend, core_of, door, event, impatient, payload, settings
+from tests.slack_house import Slack, Workspace, api, backend, core_of, event, impatient, payload, settings
 
-__all__ = ["api", "backend", "door", "impatient"]
+__all__ = ["api", "backend", "impatient"]
 
 WROTE = "My card was charged twice"
 NASTY = "<!channel> <@U123> <https://evil.example|your bank> twice & &lt;!here&gt;"

@@ -19,9 +19,9 @@ from adapters.slack.settings import SlackSettings
 from bot.state import State
 from tests.mailbox import free_port
 from tests.slack_api import TOKEN, SlackApi
-from tests.slack_house import APP_TOKEN, SECRET, Workspace, api, backend, door, house, impatient, settings, slack
+from tests.slack_house import APP_TOKEN, SECRET, Workspace, api, backend, house, impatient, settings, slack
 
-__all__ = ["api", "backend", "door", "house", "impatient", "slack"]
+__all__ = ["api", "backend", "house", "impatient", "slack"]
 
 URL = "https://support.shop.example"
 

@@ -15,7 +15,6 @@ from tests.slack_house import (
     backend,
     card_of,
     core_of,
-    door,
     house,
     impatient,
     payload,
@@ -25,7 +24,7 @@ from tests.slack_house import (
     view_of,
 )
 
-__all__ = ["api", "backend", "door", "house", "impatient", "slack"]
+__all__ = ["api", "backend", "house", "impatient", "slack"]
 
 # --- commands
 

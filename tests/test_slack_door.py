@@ -37,7 +37,6 @@ from tests.slack_house import (
     api,
     backend,
     core_of,
-    door,
     event,
     house,
     impatient,
@@ -47,7 +46,7 @@ from tests.slack_house import (
     slack,
 )
 
-__all__ = ["api", "backend", "door", "house", "impatient", "slack"]
+__all__ = ["api", "backend", "house", "impatient", "slack"]
 
 # --- the door
 

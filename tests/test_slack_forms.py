@@ -10,7 +10,6 @@ from tests.slack_house import (
     api,
     backend,
     card_of,
-    door,
     house,
     impatient,
     payload,
@@ -20,7 +19,7 @@ from tests.slack_house import (
     view_of,
 )
 
-__all__ = ["api", "backend", "door", "house", "impatient", "slack"]
+__all__ = ["api", "backend", "house", "impatient", "slack"]
 
 # --- buttons
 

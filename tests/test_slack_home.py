@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,8 +14,6 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 from starlette.applications import Starlette
 
-from adapters.http import server
-from adapters.http.settings import HttpSettings
 from adapters.slack import acts, manifest
 from adapters.slack.home import LISTED, QUOTE, home_of_agent, home_of_customer, named_in
 from adapters.slack.listen import SlackListener
@@ -24,10 +21,11 @@ from bot import telemetry
 from bot.model import Category, Incident, Workload
 from storage import dialect
 from storage.tables import InboxMessage
+from tests.door import Door
 from tests.fakes import NOON, RecordingSender, TestClock
 from tests.house import House
 from tests.slack_api import TOKEN, SlackApi
-from tests.slack_house import SECRET, Door, Slack, core_of, event, locked, payload, settings, view_of
+from tests.slack_house import SECRET, Slack, core_of, event, locked, payload, settings, view_of
 
 NASTY = "<!channel> <@U123> <!subteam^S1> <https://evil.example|your bank> & <!date^0^{date}|x>"
 LONG = {
@@ -235,27 +233,6 @@ def test_a_long_text_is_cut_with_a_mark() -> None:
 
 
 # --- over HTTP
-
-
-@pytest.fixture(scope="module")
-def door() -> Iterator[Door]:
-    """A web server for all tests of this module. Uvicorn leaves signals alone outside the main thread."""
-    door, servers = Door(), []
-
-    class Kept(server.Server):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
-            servers.append(self)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(server, "Server", Kept)
-        arguments = (door, HttpSettings(_env_file=None, port=0), door.opened)  # type: ignore[call-arg]
-        thread = threading.Thread(target=server.serve, args=arguments)
-        thread.start()
-        door.wait()
-    yield door
-    servers[0].should_exit = True
-    thread.join(10)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from adapters.slack import keys
 from adapters.slack.keys import Place
 from adapters.slack.translate import escape, heard, plain, without_mention
 from bot.model import Address, InboundMessage, MessageKind
-from tests.slack_house import LATER, ROOT, WATCH, Slack, api, backend, door, event, house, impatient, payload, slack
+from tests.slack_house import LATER, ROOT, WATCH, Slack, api, backend, event, house, impatient, payload, slack
 
-__all__ = ["api", "backend", "door", "house", "impatient", "slack"]
+__all__ = ["api", "backend", "house", "impatient", "slack"]
 
 
 def translated(name: str, **changes: Any) -> InboundMessage | None:

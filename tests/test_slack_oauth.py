@@ -36,7 +36,6 @@ from tests.slack_house import (
     api,
     backend,
     core_of,
-    door,
     event,
     impatient,
     locked,
@@ -44,7 +43,7 @@ from tests.slack_house import (
     settings,
 )
 
-__all__ = ["api", "backend", "door", "impatient"]
+__all__ = ["api", "backend", "impatient"]
 
 URL = "https://support.shop.example"
 CLIENT, CLIENT_SECRET = "1111.2222", "sesame-secret-of-the-client"

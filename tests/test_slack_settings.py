@@ -11,9 +11,9 @@ from adapters.slack import cli, manifest
 from adapters.slack.settings import SlackSettings
 from bot.errors import ConfigurationError
 from tests.slack_api import SlackApi
-from tests.slack_house import Slack, api, backend, door, house, impatient, payload, settings, slack
+from tests.slack_house import Slack, api, backend, house, impatient, payload, settings, slack
 
-__all__ = ["api", "backend", "door", "house", "impatient", "slack"]
+__all__ = ["api", "backend", "house", "impatient", "slack"]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from bot.errors import TooLarge, TryLater, Undeliverable
 from bot.model import Attachment, Fetched
 from bot.state import State
 from storage.tables import Attachment as Row
+from tests.door import Door
 from tests.fakes import TestClock
 from tests.telegram_api import TOKEN, TelegramApi
-from tests.telegram_house import Door, Telegram, configured, on_telegram, open_door
+from tests.telegram_house import Telegram, configured, on_telegram
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 INVOICE = {"document": {"file_id": "f1", "file_name": "invoice.pdf", "mime_type": "application/pdf", "file_size": 51}}
@@ -28,12 +29,6 @@ def backend() -> str:
 def api() -> Iterator[TelegramApi]:
     with TelegramApi() as api:
         yield api
-
-
-@pytest.fixture
-def door() -> Iterator[Door]:
-    with open_door() as door:
-        yield door
 
 
 @pytest.fixture

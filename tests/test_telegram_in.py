@@ -21,9 +21,10 @@ from bot.errors import ConfigurationError
 from bot.language import LANGUAGES
 from bot.model import Address
 from storage import database, dialect
+from tests.door import Door
 from tests.fakes import CLERK, TestClock
 from tests.telegram_api import ANA, BEN, BOARD, BOT, GROUP, KIM, NAME, SECRET, TelegramApi
-from tests.telegram_house import MODES, Door, Telegram, configured, on_telegram, open_door, wait_for
+from tests.telegram_house import MODES, Telegram, configured, on_telegram, wait_for
 
 
 @pytest.fixture
@@ -36,12 +37,6 @@ def backend() -> str:
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait long for another process's transaction."""
     monkeypatch.setattr(dialect, "BUSY_TIMEOUT", 0.1)
-
-
-@pytest.fixture(scope="module")
-def door() -> Iterator[Door]:
-    with open_door() as door:
-        yield door
 
 
 @pytest.fixture

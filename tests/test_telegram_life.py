@@ -16,11 +16,12 @@ from bot.app import Firstline, World, utc_now
 from bot.settings import Settings
 from bot.state import State
 from storage import database
+from tests.door import open_door
 from tests.house import by_words
 from tests.mailbox import free_port
 from tests.process import Process
 from tests.telegram_api import ANA, BEN, BOARD, KIM, SECRET, TOKEN, TelegramApi
-from tests.telegram_house import MODES, configured, open_door, wait_for
+from tests.telegram_house import MODES, configured, wait_for
 
 
 @pytest.fixture
