@@ -44,7 +44,7 @@ def seed() -> dict[str, Any]:
         "signing_secret": SECRET,
         "strict_scopes": True,
         "users": [{"name": "ana"}, {"name": "clara"}],
-        "channels": [{"name": "support"}],
+        "channels": [{"name": "support"}, {"name": "agents"}],
         "oauth_apps": [app],
         "tokens": [
             {**bot, "token": BOT_TOKEN, "type": "bot", "user_id": "UBOT"},
@@ -55,8 +55,8 @@ def seed() -> dict[str, Any]:
 
 
 class Emulator:
-    """A context manager. `team`, `channel`, `ana` and `clara` are ids. Where it is not installed the test is skipped;
-    with CI set it fails."""
+    """A context manager. `team`, `channel`, `board` (the agents' channel), `ana` and `clara` are ids. Where it is not
+    installed the test is skipped; with CI set it fails."""
 
     def __init__(self) -> None:
         if not NODE.exists():
@@ -78,7 +78,8 @@ class Emulator:
         me = self.call("auth.test")
         self.team, self.ana = me["team_id"], me["user_id"]
         self.clara = self.call("auth.test", CLARA_TOKEN)["user_id"]
-        (self.channel,) = [one["id"] for one in self.call("conversations.list")["channels"] if one["name"] == "support"]
+        channels = {one["name"]: one["id"] for one in self.call("conversations.list")["channels"]}
+        self.channel, self.board = channels["support"], channels["agents"]
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -124,6 +125,18 @@ class Emulator:
         """What the bot wrote in a thread."""
         thread = self.call("conversations.replies", token, channel=self.channel, ts=ts)["messages"]
         return [message for message in thread if message["user"] == "UBOT"]
+
+    def card(self, ticket: str) -> dict[str, Any]:
+        """The card of a ticket in the agents' channel."""
+        shown = self.call("conversations.history", CLARA_TOKEN, channel=self.board)["messages"]
+        roots = [one for one in shown if one.get("thread_ts") in (None, one["ts"])]
+        found = [one for one in roots if ticket in one["text"]]
+        return dict(found[0]) if len(found) == 1 else {}
+
+    def timeline(self, card: dict[str, Any]) -> list[str]:
+        """What stands below a card."""
+        thread = self.call("conversations.replies", CLARA_TOKEN, channel=self.board, ts=card["ts"])["messages"]
+        return [message["text"] for message in thread if message["ts"] != card["ts"]]
 
     def reactions(self, ts: str) -> set[str]:
         """What the bot shows at a message."""

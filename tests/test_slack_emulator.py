@@ -70,7 +70,10 @@ def desk(
     request: pytest.FixtureRequest, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("bot")
-    with request.param(emulator) as way, Process(folder, way.settings) as process:
+    with (
+        request.param(emulator) as way,
+        Process(folder, {**way.settings, "SLACK_AGENTS_CHANNEL": emulator.board}) as process,
+    ):
         way.join(process.wait_up())
         yield Desk(way, folder)
         assert process.terminate() == 0
@@ -131,6 +134,21 @@ def test_an_agent_resolves_by_command_and_the_thread_says_so_and_nobody_looks_ag
     states = desk.rows("SELECT state, due_at FROM follow_ups WHERE incident_id = ?", incident["id"])
     assert states
     assert [row["due_at"] for row in states if row["due_at"] is not None] == []
+
+
+def test_agents_see_the_incident_as_a_card_that_changes_with_it(desk: Desk) -> None:
+    ts = desk.slack.say(WROTE)
+    ticket = desk.incident_of(ts)["ticket_id"]
+    wait_until(lambda: desk.slack.card(ticket))
+    card = desk.slack.card(ticket)
+    assert WROTE in str(card["blocks"])
+    assert f"{ticket} · normal · open" in str(card["blocks"])
+    desk.slack.say("It was on Monday", root=ts)
+    wait_until(lambda: any("It was on Monday" in line for line in desk.slack.timeline(card)))
+    desk.way.command(f"{ticket} fixed it")
+    wait_until(lambda: f"{ticket} · normal · resolved" in str(desk.slack.card(ticket)["blocks"]))
+    assert desk.slack.card(ticket)["ts"] == card["ts"]
+    wait_until(lambda: any("fixed it" in line for line in desk.slack.timeline(card)))
 
 
 def test_who_reports_by_the_form_is_answered_in_the_chat_and_by_mail_until_it_is_resolved(desk: Desk) -> None:
