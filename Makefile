@@ -21,7 +21,7 @@ run: $(VENV)/ready
 	@exec $(BIN)/bot run
 
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(ARGS)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

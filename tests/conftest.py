@@ -18,6 +18,12 @@ from tests.door import Door, open_door
 from tests.fakes import TestClock
 from tests.mailbox import Mailbox
 
+PLAIN = [
+    structlog.processors.add_log_level,
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+]
+"""How a test's log is written: the default draws the variables of every frame, which takes seconds on a busy machine."""
+
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)  # the machines are shared and noisy
 hypothesis.settings.load_profile("fixed")
 
@@ -30,6 +36,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
     for name in [name for name in os.environ if name.startswith("PG")]:  # libpq's own
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    structlog.configure(processors=PLAIN)
     yield
     structlog.reset_defaults()
     telemetry.forget_secrets()
