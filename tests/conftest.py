@@ -22,7 +22,7 @@ PLAIN = [
     structlog.processors.add_log_level,
     structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
 ]
-"""How a test's log is written: the default draws the variables of every frame, which takes seconds on a busy machine."""
+"""How a test's log is written: the default shows the variables of every frame, which takes seconds at times."""
 
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)  # the machines are shared and noisy
 hypothesis.settings.load_profile("fixed")
