@@ -50,16 +50,16 @@ class Intake(ports.Intake):
         incident_id = new_id()
         external_id = message.external_id or incident_id
         lane = message.lane or f"{message.channel}/{external_id}"
-        masked = replace(message, external_id=external_id, lane=lane, text=mask(tidy(message.text)))
         if message.attachments:
             files = tuple(replace(file, name=mask(file_name(file.name))) for file in message.attachments)
-            masked = replace(masked, attachments=files)
+            message = replace(message, attachments=files)
+        masked = {"external_id": external_id, "lane": lane, "text": mask(tidy(message.text))}
         row = inbox.NewMessage(
             channel=message.channel,
             external_id=external_id,
             incident_id=incident_id,
             lane=f"in/{lane}",
-            payload=masked.to_json(),
+            payload=message.to_json() | masked,
             fingerprint=message.fingerprint,
             received_at=self._clock(),
         )

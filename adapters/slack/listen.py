@@ -59,7 +59,7 @@ class SlackListener:
             assert self._settings.slack_signing_secret is not None
             secret = self._settings.slack_signing_secret.get_secret_value()
             one = isinstance(self._tokens, OneToken)
-            web.add_route(PATH, Door(app, ears.at_once if one else None, core.intake, secret).take, ["POST"])
+            web.add_route(PATH, Door(app, ears.at_once if one else None, core.intake, secret), ["POST"])
             if isinstance(self._tokens, Installations):
                 from adapters.slack import oauth
 

@@ -15,6 +15,7 @@ Payload = Mapping[str, Any]
 WRITTEN: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 """Subtypes of what a person wrote (docs.slack.dev, "message event"). All others are Slack's own, or a bot's."""
 
+_ID = re.compile(r"[A-Z][A-Z0-9]{0,31}")
 _TS = re.compile(r"[0-9]{1,10}\.[0-9]{1,9}")
 _MARK = re.compile(r"<([@#!][^<>]*|[A-Za-z][A-Za-z0-9+.-]{0,30}:[^<>]*)>")
 _FIRST_MENTION = re.compile(r"\s*<@[^<>]*>[\s:,]*")
@@ -90,10 +91,12 @@ class Post:
 def home_of(body: Payload, known: str = "") -> str:
     """Return the workspace in which the app was called upon. `known`: the only one that it is installed in. A message
     of ours says whose it is; who presses its button may be of another workspace (Slack Connect)."""
-    view, message, team = (_part(body, name) for name in ("view", "message", "team"))
-    ours = message.get("team") if body.get("type") == "block_actions" else None
     installed = [one for one in body.get("authorizations") or () if isinstance(one, dict)]
     told = installed[0].get("team_id") if installed else None
+    if told and "view" not in body:  # an event: most of what comes
+        return str(told)
+    view, message, team = (_part(body, name) for name in ("view", "message", "team"))
+    ours = message.get("team") if body.get("type") == "block_actions" else None
     said = (team.get("id"), body.get("team_id"), _part(body, "user").get("team_id"))
     found = (view.get("app_installed_team_id"), told, known, ours, *said)
     return str(next((one for one in found if one), ""))
@@ -227,6 +230,8 @@ def without_mention(text: str, bot: str) -> str:
     if not bot:
         first = _FIRST_MENTION.match(text)
         return text if first is None else text[first.end() :]
+    if f"<@{bot}" not in text:
+        return text.strip()
     around = re.split(rf"<@{re.escape(bot)}(?:\|[^<>]*)?>[:,]?", text)
     return " ".join(part.strip(" ") for part in around).strip()
 
@@ -234,7 +239,8 @@ def without_mention(text: str, bot: str) -> str:
 def plain(text: str) -> str:
     """Turn Slack's writing into plain text: links, mentions, and the three characters that it escapes
     (docs.slack.dev, "Formatting message text")."""
-    text = _MARK.sub(_in_words, text)
+    if "<" in text:
+        text = _MARK.sub(_in_words, text)
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
 
 
@@ -280,7 +286,7 @@ def _names(files: object) -> list[str]:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[A-Z][A-Z0-9]{0,31}", value) is not None
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _is_ts(value: object) -> bool:

@@ -1,6 +1,5 @@
 """Telegram in: an update, brought to our webhook or fetched by us, is committed before Telegram is told "received"."""
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from adapters.asgi import Bridge
 from adapters.telegram.acts import CUSTOMERS, Acts
 from adapters.telegram.api import BotApi, Taken
 from adapters.telegram.look import look
@@ -61,6 +61,7 @@ class Webhook:
         from starlette.responses import Response
 
         self._acts = acts
+        self._bridge: Bridge | None = None
         self._secret = secret.encode()
         self._received, self._not_taken = Response(), Response(status_code=500)
         self._wrong_secret = Response("The secret is wrong.", 401)
@@ -84,7 +85,8 @@ class Webhook:
         try:
             message = self._acts.quick(update)
             if message is not None:
-                await asyncio.wrap_future(self._acts.core.intake.submit(message).committed)
+                self._bridge = self._bridge or Bridge()
+                await self._bridge.result(self._acts.core.intake.submit(message).committed)
             else:
                 from starlette.concurrency import run_in_threadpool
 
