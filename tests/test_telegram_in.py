@@ -331,6 +331,13 @@ def test_close_resolves_the_one_that_is_open(webhook: Telegram) -> None:
     assert webhook.api.last().text == "You have no open ticket."
 
 
+def test_a_customer_of_another_language_closes_the_only_one_that_is_open(webhook: Telegram) -> None:
+    webhook.say("Buenos días, me han cobrado dos veces la misma compra con mi tarjeta, twice")
+    assert webhook.only()["language"] == "es"
+    webhook.say("/close")
+    assert webhook.only()["status"] == "resolved"
+
+
 def test_close_asks_which_if_there_are_several_and_takes_nobody_elses(webhook: Telegram) -> None:
     webhook.say("My card was charged twice")
     webhook.say("/new My refund is late")

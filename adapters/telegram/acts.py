@@ -30,7 +30,8 @@ CUSTOMERS: Final = ("new", "status", "close", "email", "help")
 
 OURS: Final = frozenset({*ON_A_TICKET, *CUSTOMERS, "code", "show", "start", "ticket", "list"})
 TICKET: Final = re.compile(r"TKT-[A-Za-z0-9-]{1,32}", re.IGNORECASE)
-OPEN: Final = re.compile(r"^(TKT-[A-Za-z0-9-]{1,32})  open\b", re.MULTILINE)
+LOOKED_THROUGH: Final = 50
+"""Tickets of a customer among which the open ones are looked for."""
 
 ANSWER: Final = 190
 """Characters of what is shown over the chat when a button was pressed; Telegram takes 200."""
@@ -178,7 +179,7 @@ class Acts:
             if given.name == "start" or (given.name == "help" and not caller.may(Role.AGENT)):
                 return self._manual(post)
             if given.name == "close":
-                return self._close(post, given.rest, caller)
+                return self._close(post, given.rest)
             if given.name == "status" and not given.rest and self._about(post)[0] is None:
                 return self.core.commands.run("list", caller)
             return self.core.commands.run(self._line(given, self._about(post)[0], caller), caller)
@@ -201,24 +202,13 @@ class Acts:
         listed = [f"/{name} - {self._words(f'chat.command_{name}', post)}" for name in CUSTOMERS]
         return "\n".join([self._words("chat.start", post), "", *listed])
 
-    def _close(self, post: Post, rest: str, caller: Caller) -> str:
-        """Resolve a ticket of the customer's own: the one named, or the only one that is open."""
-        ticket = rest.partition(" ")[0]
-        if not ticket:
-            listed = self.core.commands.run("list", caller)
-            found = OPEN.findall(listed)
-            if len(found) != 1:
-                return self._words("chat.which", post) + f"\n{listed}" if found else self._words("chat.none_open", post)
-            ticket = found[0]
-        self.core.commands.run(f"status {ticket}", Caller(str(post.author), Role.CUSTOMER, _person(post.author)))
-        details = self.core.views.incident(ticket)
-        if not isinstance(details, IncidentDetails) or details.incident.status != "open":
-            return self._words("answer.too_late", post)
-        sent = [one.provider_id for one in details.notifications if one.channel == "telegram" and one.provider_id]
-        name = f"solved@{details.incident.openings}"
-        key = sent[0] if sent else ""
-        self.core.intake.accept(pressed(name, post.key, post.author, post.where, key, post.private))
-        return ""
+    def _close(self, post: Post, ticket: str) -> str:
+        """Close a ticket of their own, also for who is an agent; ask which, if several are open and none is named."""
+        customer = Caller(str(post.author), Role.CUSTOMER, _person(post.author))
+        own = [] if ticket else self.core.views.own(_person(post.author), LOOKED_THROUGH)
+        if sum(incident.status == "open" for incident in own) > 1:
+            return f"{self._words('chat.which', post)}\n{self.core.commands.run('status', customer)}"
+        return self.core.commands.run(f"close {ticket}", customer)
 
     # --- in the agents' group
 
