@@ -27,7 +27,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from adapters.mail.send import EmlSender, MailSettings, SmtpSender, sender
+from adapters.mail.send import EmlSender, SmtpSender, sender
+from adapters.mail.settings import MailSettings
 from bot.errors import CannotTell, ConfigurationError, TryLater, Uncertain, Undeliverable
 from bot.model import Address, Notice, NoticeKind
 

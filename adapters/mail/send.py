@@ -4,98 +4,26 @@ A mail that may or may not have arrived is sent again under the same Message-ID,
 """
 
 import os
-import re
 import ssl
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 import structlog
-from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 
 from adapters.mail.compose import addr_spec, compose, message_id, safe_key, split_sender
 from adapters.mail.session import ConnectionLost, Mail, Session, announce, hand_over, why
+from adapters.mail.settings import MailSettings
 from bot.errors import CannotTell, ConfigurationError, DeliveryFailed, TryLater, Undeliverable
 from bot.model import Address, Notice, Sent, Switch
 from bot.ports import Sender
-from bot.settings import Duration, FromEnvironment
 
-PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
 REPEATS = 5
 
 log = structlog.get_logger()
-
-
-class MailSettings(FromEnvironment):
-    """How mail is sent. Without SMTP_HOST it is written into the folder OUTBOX."""
-
-    smtp_host: str | None = Field(None, description="The mail server. Not set: mails are written to OUTBOX, not sent.")
-    smtp_tls: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
-    smtp_port: int | None = Field(
-        None, ge=1, le=65535, description="Default: 587 for starttls, 465 for tls, 25 for none."
-    )
-    smtp_user: str | None = Field(None, description="Whom to log in as. Not set: without logging in.")
-    smtp_password: SecretStr | None = Field(None, description="The password of SMTP_USER.", validate_default=True)
-    smtp_ca_file: FilePath | None = Field(None, description="Certificates (PEM) to trust beside the system's.")
-    smtp_connections: int = Field(8, ge=1, le=100, description="How many connections may be open at once.")
-    smtp_timeout: Duration = Field(
-        timedelta(seconds=10), gt=timedelta(0), description="How long one network step may take."
-    )
-    smtp_deadline: Duration = Field(
-        timedelta(seconds=30), gt=timedelta(0), description="How long sending one mail may take in all."
-    )
-    mail_from: str = Field("Firstline <support@localhost>", description="The sender: `Name <address>` or an address.")
-    outbox: Path = Field(Path("outbox"), description="Folder for `.eml` files while no mail server is configured.")
-
-    @property
-    def port(self) -> int:
-        return self.smtp_port or PORTS[self.smtp_tls]
-
-    @field_validator("smtp_host")
-    @classmethod
-    def _is_a_host_only(cls, host: str | None) -> str | None:
-        if host is not None and re.search(r"://|\s|^[^:]*:\d+$", host):
-            raise ValueError("a host name or an IP address only; the port is a setting of its own, SMTP_PORT")
-        return host
-
-    @field_validator("smtp_user")
-    @classmethod
-    def _has_a_server_to_log_in_at(cls, user: str | None, info: ValidationInfo) -> str | None:
-        if user is not None and "smtp_host" in info.data and info.data["smtp_host"] is None:
-            raise ValueError(
-                "a user without a server, so that no mail would be sent: set SMTP_HOST, or neither of the two"
-            )
-        if user is not None and not user.isascii():
-            raise ValueError("only ASCII characters can be used to log in")
-        return user
-
-    @field_validator("smtp_password")
-    @classmethod
-    def _comes_with_a_user(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        user = info.data.get("smtp_user")
-        if password is None and user is not None:
-            raise ValueError("SMTP_USER is set, but not its password: set SMTP_PASSWORD too, or neither of the two")
-        if password is not None and "smtp_user" in info.data and user is None:
-            raise ValueError("a password without a user: set SMTP_USER too, or neither of the two")
-        if password is not None and not password.get_secret_value().isascii():
-            raise ValueError("only ASCII characters can be used to log in")
-        return password
-
-    @field_validator("mail_from")
-    @classmethod
-    def _is_an_address(cls, mail_from: str) -> str:
-        try:
-            _, address = split_sender(mail_from)
-        except ValueError:
-            raise ValueError("no mail address; write `Name <name@example.com>` or `name@example.com`") from None
-        if not address.isascii():
-            raise ValueError("the part before the @ must be ASCII: not every server takes other letters from a sender")
-        return mail_from
 
 
 def sender(settings: MailSettings) -> Sender:
