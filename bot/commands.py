@@ -127,16 +127,19 @@ class Commands:
                 change.tell("replied", text)
         return change.incident
 
-    def note(self, name: str, caller: Caller, text: str, seen_on: str = "") -> Incident:
+    def note(self, name: str, caller: Caller, text: str, seen_on: str = "", key: str = "") -> Incident:
         """Write a note for agents. It never goes out. `seen_on` is the channel on whose board it was written, if it was
-        written on one."""
+        written on one. With a `key`, a repetition is recognised and writes nothing."""
         text = _note(text)
         if not text:
             raise NotUnderstood("A note needs a text: note TKT-x text")
         with self._changing(name, caller, "note") as change:
-            incidents.touch(change.incident.id, change.now)
-            incidents.say([_said(change.incident, "note", caller.name, text, new_id(), change.now)])
-            change.tell("noted", text, seen_on)
+            incident = change.incident
+            message_id = f"{incident.id}:{caller.name}:{key}" if key else new_id()
+            if incidents.message(incident.channel, message_id) is None:
+                incidents.touch(incident.id, change.now)
+                incidents.say([_said(incident, "note", caller.name, text, message_id, change.now)])
+                change.tell("noted", text, seen_on)
         return change.incident
 
     def category(self, name: str, caller: Caller, category: str) -> Incident:

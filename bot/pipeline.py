@@ -125,6 +125,8 @@ class Pipeline:
         self._report(outcome, lanes)
 
     def classify(self, incident_id: str, message: InboundMessage) -> Classification:
+        if not message.text:  # a mail of pictures, say: nobody can tell
+            return NOBODY
         answer = self.classifier(f"{message.subject}\n\n{message.text}" if message.subject else message.text)
         log.info(
             "message.classified",

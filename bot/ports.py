@@ -155,8 +155,9 @@ class Commands(Protocol):
     def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
         """Write to the customer; with a `key`, a repetition sends nothing."""
 
-    def note(self, name: str, caller: Caller, text: str, seen_on: str = "") -> Incident:
-        """Write a note; `seen_on` is the channel on whose board it was written, if it was."""
+    def note(self, name: str, caller: Caller, text: str, seen_on: str = "", key: str = "") -> Incident:
+        """Write a note; `seen_on` is the channel on whose board it was written, if it was. With a `key`, a repetition
+        writes nothing."""
 
     def category(self, name: str, caller: Caller, category: str) -> Incident:
         """Say what it is about, or confirm it."""

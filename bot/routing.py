@@ -132,7 +132,7 @@ def lead(conversation: str, message: InboundMessage, *more: tuple[str, str]) -> 
     conversation; what leads elsewhere already stays. Raises Rerouted if one of them has begun to, just now."""
     named = keys(message)
     known = conversations.known(message.channel, named)
-    if next((known[key] for key in named if key in known), conversation) != conversation:
+    if not message.entitled_to and next((known[key] for key in named if key in known), conversation) != conversation:
         raise Rerouted("another message of this conversation came just before")
     new = [(message.channel, key) for key in named if key not in known]
     if not conversations.add(conversation, [*new, *more]):

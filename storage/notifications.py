@@ -123,14 +123,16 @@ def thread(row: Row, with_customers: bool) -> list[str]:
     """List the ids of what was written by now in the thread that a notification belongs to, the oldest first: of our
     texts to the same address, and (`with_customers`) of what came in on the same channel."""
     ours = (
-        "SELECT provider_id, sent_at FROM notifications WHERE incident_id = ? AND channel = ? AND recipient = ? "
+        "SELECT provider_id, sent_at, 1 FROM notifications WHERE incident_id = ? AND channel = ? AND recipient = ? "
         "AND provider_id IS NOT NULL AND id < ?"
     )
     values = [row["incident"], row["channel"], row["recipient"], row["id"]]
     if with_customers:
-        theirs = "SELECT external_id, created_at FROM messages WHERE incident_id = ? AND channel = ? AND direction = ?"
+        theirs = (
+            "SELECT external_id, created_at, 0 FROM messages WHERE incident_id = ? AND channel = ? AND direction = ?"
+        )
         ours, values = f"{ours} UNION ALL {theirs}", [*values, row["incident"], row["channel"], "customer"]
-    return [str(name) for name, _ in execute(f"{ours} ORDER BY 2", values).fetchall()]
+    return [str(name) for name, *_ in execute(f"{ours} ORDER BY 2, 3", values).fetchall()]
 
 
 def returned(incident_id: str, provider_id: str, channel: str, recipient: str) -> Row | None:
