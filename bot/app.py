@@ -109,7 +109,8 @@ class World:
 
 
 def _channels(settings: Settings) -> list[Channel]:
-    return [one for name in adapters.CHANNELS for one in import_module(name).channels(State(settings.seal))]
+    state, originals = State(settings.seal), Originals(settings.seal, utc_now)
+    return [one for name in adapters.CHANNELS for one in import_module(name).channels(state, originals)]
 
 
 def switches() -> list[Switch]:

@@ -145,9 +145,40 @@ class MailInSettings(FromEnvironment):
     )
     max_mail: int = Field(10_000_000, ge=10_000, le=100_000_000, description="Largest mail that is taken in, in bytes.")
 
+    @property
+    def plus(self) -> bool:
+        """Whether mail to support+anything@ arrives."""
+        if self.mail_plus is not None:
+            return self.mail_plus
+        providers = (self.mailgun_signing_key, self.sendgrid_public_key, self.postmark_auth, self.ses_topics)
+        return self.imap_url is None and any(way is not None for way in (self.mail_listen, *providers))
+
+    @property
+    def agents(self) -> frozenset[str]:
+        """The agents' addresses, in lower case."""
+        return frozenset(address.lower() for address in _addresses(self.mail_agents))
+
+    def own(self, mail_from: str) -> frozenset[str]:
+        """Our own addresses, in lower case; `mail_from` is MAIL_FROM."""
+        found = _addresses(self.mail_addresses) or [split_sender(mail_from)[1]]
+        return frozenset(address.lower() for address in found)
+
+    @field_validator("mail_addresses", "mail_agents")
+    @classmethod
+    def _are_addresses(cls, written: str) -> str:
+        try:
+            _addresses(written)
+        except ValueError:
+            raise ValueError("must be mail addresses such as support@shop.example, with commas between them") from None
+        return written
+
     @field_validator("mail_key")
     @classmethod
     def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and len(key.get_secret_value().encode()) < 32:
             raise ValueError("needs at least 32 bytes")
         return key
+
+
+def _addresses(written: str) -> list[str]:
+    return [addr_spec(part) for part in written.split(",") if part.strip()]
