@@ -295,10 +295,21 @@ def add_commands(app: Any) -> None:
         import_module(name).add_commands(app)
 
 
-def open_state(settings: Settings) -> State:
-    """Connect to the database, and return what adapters keep in it: for their commands. Raises ConfigurationError."""
-    open_database(settings, migrating=False)
-    return State(settings.seal)
+class ForCommands:
+    """What the adapters' own commands may open. All raise ConfigurationError."""
+
+    def state(self, settings: Settings) -> State:
+        """Connect to the database, and return what adapters keep in it."""
+        open_database(settings, migrating=False)
+        return State(settings.seal)
+
+    @contextmanager
+    def core(self, settings: Settings) -> Iterator[Core]:
+        """While entered, messages are accepted; workers handle them."""
+        open_database(settings, migrating=False)
+        firstline = Firstline(settings, World.for_a_command(settings), works=False)
+        with firstline.accepting():
+            yield firstline.core
 
 
 def open_database(settings: Settings, migrating: bool) -> list[str]:
