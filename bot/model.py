@@ -404,7 +404,8 @@ class Notice:
     The parts are plain text without mark-up, in the customer's language: `facts` are (label, value) pairs, `quote` is
     the customer's own text (data, never mark-up). `text` is all of it, for a channel that shows no more than text;
     `brief` is what it says beyond what the reader knows. `answers` is the external id of the message that it answers,
-    if it answers a certain one.
+    if it answers a certain one. `references` are the ids, on its channel, of the texts before it in its thread, the
+    oldest first; for those that thread by them. `topic` is the subject that the customer has given their own message.
     """
 
     key: str
@@ -420,6 +421,8 @@ class Notice:
     language: str = "en"
     actions: tuple[Action, ...] = ()
     answers: str = ""
+    references: tuple[str, ...] = ()
+    topic: str = ""
 
     @property
     def text(self) -> str:
@@ -439,7 +442,9 @@ class Notice:
     def from_json(cls, data: Mapping[str, Any]) -> "Notice":
         facts = tuple((label, value) for label, value in data["facts"])
         actions = tuple(Action(**action) for action in data.get("actions", ()))
-        return cls(**{**data, "kind": NoticeKind(data["kind"]), "facts": facts, "actions": actions})
+        references = tuple(data.get("references", ()))
+        kind = NoticeKind(data["kind"])
+        return cls(**{**data, "kind": kind, "facts": facts, "actions": actions, "references": references})
 
 
 @dataclass(frozen=True, slots=True)
