@@ -144,3 +144,10 @@ class MailInSettings(FromEnvironment):
         description="ARNs of the SNS topics that bring mail from Amazon SES, with commas. Not set: no /inbound/ses.",
     )
     max_mail: int = Field(10_000_000, ge=10_000, le=100_000_000, description="Largest mail that is taken in, in bytes.")
+
+    @field_validator("mail_key")
+    @classmethod
+    def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().encode()) < 32:
+            raise ValueError("needs at least 32 bytes")
+        return key
