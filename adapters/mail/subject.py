@@ -9,12 +9,14 @@ REPLY_OR_FORWARD = (
     # Swedish, Danish and Norwegian, Finnish, Icelandic, Estonian, Lithuanian, Latvian, Welsh
     "sv", "svar", "vb", "vs", "vl", "fs", "vast", "edasi", "ats", "atb", "yml",
     # Polish, Czech and Slovak, Croatian, Serbian and Slovene, Hungarian, Turkish, Greek
-    "odp", "pd", "odpověď", "odpoveď", "přep", "odg", "одг", "vá", "tov", "továbbítás", "ynt", "i̇lt", "ilt", "απ", "πρθ",
+    "odp", "pd", "odpověď", "odpoveď", "přep", "odg", "одг", "vá", "tov", "továbbítás", "ynt", "i̇lt", "ilt",
+    "απ", "πρθ",
     # Russian, Ukrainian, Bulgarian, Indonesian, Vietnamese, Hindi, Thai
-    "отв", "ответ", "на", "пересл", "відп", "перес", "отг", "bls", "trs", "trả lời", "उत्तर", "अग्रेषित", "ตอบกลับ", "ส่งต่อ",
+    "отв", "ответ", "на", "пересл", "відп", "перес", "отг", "bls", "trs", "trả lời", "उत्तर", "अग्रेषित", "ตอบกลับ",
+    "ส่งต่อ",
     # Chinese, Japanese, Korean, Arabic, Persian, Hebrew
-    "回复", "回復", "回覆", "答复", "答覆", "转发", "轉寄", "轉發", "返信", "転送", "답장", "회신", "답변", "전달", "رد", "إعادة توجيه",
-    "پاسخ", "השב", "תגובה", "הועבר",
+    "回复", "回復", "回覆", "答复", "答覆", "转发", "轉寄", "轉發", "返信", "転送",
+    "답장", "회신", "답변", "전달", "رد", "إعادة توجيه", "پاسخ", "השב", "תגובה", "הועבר",
 )  # fmt: skip
 """What programs put in front of the subject of what is answered or passed on, with a colon behind it."""
 
@@ -22,7 +24,7 @@ UNSEEN = r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
 TAG = r"\[TKT-[A-Za-z0-9-]{1,32}\]"
 BLOB = r"\[[^\[\]]{0,80}\]"
 MARK = "|".join(map(re.escape, sorted(REPLY_OR_FORWARD, key=len, reverse=True)))
-# The grammar is that of the base subject in RFC 5256, 2.1: "[extern] Re[2]:" is a mark too, but "[extern] Hello" is not.
+# The grammar is that of the base subject in RFC 5256, 2.1: "[extern] Re[2]:" is a mark too, "[extern] Hello" is not.
 LEADER = re.compile(
     rf"{UNSEEN}(?:{TAG}|(?:{BLOB}{UNSEEN})*(?:{MARK})\s?(?:[\[(]\d{{1,3}}[\])]|[*^]?\d{{1,3}})?\s?[:：]){UNSEEN}",
     re.IGNORECASE,
@@ -44,7 +46,8 @@ def answering(topic: str, ticket_id: str) -> str:
 
     The number stands in brackets right behind `Re:`. There RFC 5256 (IMAP's THREAD) takes it off when subjects are
     compared, and so does Gmail, which breaks a thread up where the subject changes, whatever References says; at the
-    end of a subject it would be a change. Nobody but us knows "AW:" for a mark, so it is always "Re:" (RFC 5322, 3.6.5).
+    end of a subject it would be a change. It is "Re:" in every language (RFC 5322, 3.6.5): programs that compare
+    subjects know that one, and few others.
     """
     topic, tag = bare(topic), f"[{ticket_id}]"
     if not topic:
