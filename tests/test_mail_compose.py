@@ -1,6 +1,7 @@
 """What a confirmation looks like on the wire, and that nobody's text becomes a header or mark-up."""
 
 import email
+import json
 import re
 import smtplib
 from dataclasses import replace
@@ -260,6 +261,15 @@ def test_what_the_reader_can_do_at_once_is_a_link_in_both_parts() -> None:
 
 
 # In its thread
+
+
+def test_a_notice_keeps_its_thread_when_it_is_stored_and_one_from_before_there_were_threads_has_none() -> None:
+    notice = replace(NOTICE, answers="<c2@x>", references=("<c1@x>", "<c2@x>"), topic="Charged twice")
+    stored = json.loads(json.dumps(notice.to_json()))
+    old = {name: value for name, value in stored.items() if name not in ("references", "topic")}
+
+    assert Notice.from_json(stored) == notice
+    assert Notice.from_json(old) == replace(notice, references=(), topic="")
 
 
 def test_a_mail_answers_the_customers_and_refers_to_all_before_it() -> None:

@@ -38,6 +38,7 @@ NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 NAME_AND_ADDRESS = re.compile(r"(?P<name>[^<>]*)<(?P<addr>[^<>]*)>")
 LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f-\x9f\"(),:;<>@\[\]\\\ud800-\udfff]{1,64}")
 LONGEST_KEY = 100
+LONGEST_HEADER = 300  # Outlook takes 255 characters of a subject: a customer's own is not cut, or it is another thread
 PREVIEW = 140
 """How much a list of mails shows of one, beside its subject, at most."""
 
@@ -212,7 +213,7 @@ def _raw(address: str) -> str:
 
 def _text_header(text: str, name: str) -> str:
     text = one_line(text)
-    text = text if len(text) <= 200 else f"{text[:199]}…"
+    text = text if len(text) <= LONGEST_HEADER else f"{text[: LONGEST_HEADER - 1]}…"
     # "=?" in plain letters would be decoded by the reader's program into something that we did not check.
     plain = text.isascii() and "=?" not in text and all(len(word) < 60 for word in text.split())
     return _unfolded(Header(text, "us-ascii" if plain else "utf-8", header_name=name))
