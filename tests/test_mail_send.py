@@ -699,6 +699,18 @@ def test_where_only_mail_from_may_send_it_sends_and_an_operator_is_told_once(ste
     assert warning["log_level"] == "warning"
 
 
+def test_where_the_server_hangs_up_on_a_sender_the_next_attempt_is_mail_from() -> None:
+    with (
+        capture_logs() as logs,
+        scripted(b"220 hi\r\n", b"250 hi\r\n", b"550 no empty senders\r\n") as port,
+        sending(port) as smtp,
+        pytest.raises(TryLater, match="no empty senders"),
+    ):
+        smtp.send(ANN, NOTICE)
+
+    assert [entry["event"] for entry in logs] == ["smtp.return_path_refused"]
+
+
 def test_a_customer_who_is_refused_under_either_sender_is_undeliverable_and_nothing_is_learnt() -> None:
     handler = Handler(rcpt=one_by_one("550 5.1.1 no such user", "550 5.1.1 no such user"))
     with capture_logs() as logs, talking_to(handler) as (smtp, _):

@@ -144,7 +144,9 @@ class SmtpSender:
             if self._other_paths_work and isinstance(refused, Undeliverable):
                 raise
             session.reset()
-            if session.sock is None:
+            if session.sock is None:  # it has hung up as well: the next attempt is under MAIL_FROM
+                if isinstance(refused, SenderRefused):
+                    self._keep_to_own_path(str(refused))
                 raise
             _say(session, own)
             self._keep_to_own_path(str(refused))
