@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 
-from adapters.mail.compose import split_sender
+from adapters.mail.compose import SAFE, split_sender
 from bot.settings import Duration, FromEnvironment
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
@@ -41,7 +41,9 @@ class MailSettings(FromEnvironment):
     mail_dkim_key: FilePath | None = Field(
         None, description="Private key (PEM) to sign outgoing mail with; needs MAIL_DKIM_SELECTOR and the extra `dkim`."
     )
-    mail_dkim_selector: str | None = Field(None, description="Selector of MAIL_DKIM_KEY in the DNS.")
+    mail_dkim_selector: str | None = Field(
+        None, description="Selector of MAIL_DKIM_KEY in the DNS.", validate_default=True
+    )
 
     @property
     def port(self) -> int:
@@ -87,6 +89,18 @@ class MailSettings(FromEnvironment):
         if not address.isascii():
             raise ValueError("the part before the @ must be ASCII: not every server takes other letters from a sender")
         return mail_from
+
+    @field_validator("mail_dkim_selector")
+    @classmethod
+    def _comes_with_a_key(cls, selector: str | None, info: ValidationInfo) -> str | None:
+        key = info.data.get("mail_dkim_key")
+        if selector is None and key is not None:
+            raise ValueError("MAIL_DKIM_KEY is set, but not its selector: set MAIL_DKIM_SELECTOR too, or neither")
+        if selector is not None and "mail_dkim_key" in info.data and key is None:
+            raise ValueError("a selector without a key: set MAIL_DKIM_KEY too, or neither of the two")
+        if selector is not None and not SAFE.fullmatch(selector):
+            raise ValueError("not a selector: letters, digits, hyphens and dots, as in s2026 of s2026._domainkey")
+        return selector
 
 
 class MailInSettings(FromEnvironment):
