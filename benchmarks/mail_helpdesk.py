@@ -36,13 +36,16 @@ def set_up(workspace: Path) -> None:
         EMAIL_BACKEND="django.core.mail.backends.filebased.EmailBackend",
         EMAIL_FILE_PATH=str(workspace / "sent"),
         TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
-        ROOT_URLCONF="helpdesk.urls",
+        ROOT_URLCONF=__name__,
         HELPDESK_TEAMS_MODEL="auth.User",
         HELPDESK_TEAMS_MIGRATION_DEPENDENCIES=[],
         HELPDESK_KBITEM_TEAM_GETTER=lambda _: None,
         LOGGING_CONFIG=None,
     )
     django.setup()
+    from django.urls import include, path
+
+    globals()["urlpatterns"] = [path("", include("helpdesk.urls", namespace="helpdesk"))]
 
 
 def main() -> None:
