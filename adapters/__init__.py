@@ -1,8 +1,8 @@
 """The registration tuples: dotted names, imported by `bot/app.py`."""
 
 CHANNELS = ("adapters.mail.channel", "adapters.slack.channel", "adapters.telegram.channel")
-"""Modules with `channels(state: State, originals: Originals) -> list[Channel]`, the ways in and out, and `switches() -> list[Switch]`: what
-is on and what not."""
+"""Modules with `channels(state: State, originals: Originals) -> list[Channel]`, the ways in and out, and `switches() ->
+list[Switch]`: what is on and what not."""
 
 SENDERS = ("adapters.twilio",)
 """Modules with `senders() -> list[Sender]`, the ways out, and `switches()`."""

@@ -220,7 +220,7 @@ def scripted(*replies: bytes, pause: float = 0.0) -> Iterator[int]:
 
 @contextmanager
 def sending(
-    port: int, idle_for: float = 60.0, tokens: Tokens | None = None, plus: bool = False, **settings: Any
+    port: int, idle_for: float = 60.0, tokens: Callable[[], Tokens] | None = None, plus: bool = False, **settings: Any
 ) -> Iterator[SmtpSender]:
     """A sender to this port; in clear text, with short time-outs, if not told otherwise."""
     options = {
@@ -629,7 +629,7 @@ VERP = "support+"
 def test_a_bounce_goes_where_it_is_read_and_that_of_automatic_mail_may_go_nowhere(
     return_path: str, plus: bool, automatic: str, by_an_agent: str
 ) -> None:
-    with talking_to(Handler(), tokens=TOKENS, plus=plus, mail_return_path=return_path) as (smtp, server):
+    with talking_to(Handler(), tokens=lambda: TOKENS, plus=plus, mail_return_path=return_path) as (smtp, server):
         smtp.send(ANN, AUTOMATIC)
         smtp.send(ANN, BY_AN_AGENT)
 
@@ -644,7 +644,7 @@ def _kind_of(envelope: Envelope) -> str:
 
 
 def test_a_signed_return_address_says_which_mail_came_back() -> None:
-    with talking_to(Handler(), tokens=TOKENS, plus=True) as (smtp, server):
+    with talking_to(Handler(), tokens=lambda: TOKENS, plus=True) as (smtp, server):
         sent = smtp.send(ANN, AUTOMATIC)
 
     [envelope] = server.handler.received
@@ -688,7 +688,7 @@ class OnlyOwn(Handler):
 @pytest.mark.parametrize("plus", [True, False])
 def test_where_only_mail_from_may_send_it_sends_and_an_operator_is_told_once(step: str, plus: bool) -> None:
     handler = OnlyOwn(step)
-    with capture_logs() as logs, talking_to(handler, tokens=TOKENS, plus=plus) as (smtp, server):
+    with capture_logs() as logs, talking_to(handler, tokens=lambda: TOKENS, plus=plus) as (smtp, server):
         for n in range(3):
             smtp.send(ANN, replace(AUTOMATIC, key=f"ack-{n}"))
 
@@ -785,7 +785,7 @@ def test_a_mail_is_signed_and_arrives_as_it_was_signed(dkim_key: tuple[Path, byt
 
     notice = replace(AUTOMATIC, quote="dots\n.\n..\nümlaut", topic="Zweimal bezahlt, 10 €", references=("<c1@x>",))
     signing: dict[str, Any] = {"mail_dkim_key": path, "mail_dkim_selector": "s2026"}
-    with talking_to(Handler(), tokens=TOKENS, plus=True, **signing) as (smtp, server):
+    with talking_to(Handler(), tokens=lambda: TOKENS, plus=True, **signing) as (smtp, server):
         smtp.send(ANN, notice)
 
     content = server.handler.received[0].content

@@ -1,7 +1,6 @@
 """Where all mail comes in, whichever way it came: read, translated, and committed with its bytes."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -139,5 +138,3 @@ class MailDoor:
 
 def _taken(receipt: Accepted) -> Taken:
     return Taken(f"{'taken before' if receipt.duplicate else 'taken'} as {receipt.incident_id}", receipt.duplicate)
-
-

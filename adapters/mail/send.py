@@ -20,7 +20,7 @@ from adapters.mail.sealed import Tokens
 from adapters.mail.session import ConnectionLost, Mail, SenderRefused, Session, announce, hand_over, why
 from adapters.mail.settings import MailSettings
 from bot.errors import CannotTell, ConfigurationError, DeliveryFailed, TryLater, Undeliverable
-from bot.model import Address, Notice, Sent, Switch
+from bot.model import Address, Notice, Sent
 from bot.ports import Sender
 
 REPEATS = 5
@@ -28,25 +28,12 @@ REPEATS = 5
 log = structlog.get_logger()
 
 
-def sender(settings: MailSettings, tokens: Tokens | None = None, plus: bool = False) -> Sender:
+def sender(settings: MailSettings, tokens: Callable[[], Tokens] | None = None, plus: bool = False) -> Sender:
     """Return the way out for mail. `tokens` sign its Message-IDs and, with `plus`, the addresses that answers and
     bounces go to. Raises ConfigurationError if SMTP_CA_FILE holds no certificates, or MAIL_DKIM_KEY no key."""
     if settings.smtp_host is None:
         return EmlSender(settings, tokens, plus)
     return SmtpSender(settings, tokens=tokens, plus=plus)
-
-
-def senders() -> list[Sender]:
-    """Read the settings and return the way out that they give."""
-    return [sender(MailSettings.read())]
-
-
-def switches() -> list[Switch]:
-    """Say where mail goes."""
-    settings = MailSettings.read()
-    if settings.smtp_host is None:
-        return [Switch("email", False, f"mails are written to {settings.outbox}/; SMTP_HOST sends them")]
-    return [Switch("email", True, f"through {settings.smtp_host}:{settings.port}")]
 
 
 class SmtpSender:
@@ -61,7 +48,11 @@ class SmtpSender:
     simulated = False
 
     def __init__(
-        self, settings: MailSettings, idle_for: float = 60.0, tokens: Tokens | None = None, plus: bool = False
+        self,
+        settings: MailSettings,
+        idle_for: float = 60.0,
+        tokens: Callable[[], Tokens] | None = None,
+        plus: bool = False,
     ) -> None:
         self.deadline = settings.smtp_deadline.total_seconds()
         self._settings = settings
@@ -206,7 +197,7 @@ class EmlSender:
     name = "email"
     simulated = True
 
-    def __init__(self, settings: MailSettings, tokens: Tokens | None = None, plus: bool = False) -> None:
+    def __init__(self, settings: MailSettings, tokens: Callable[[], Tokens] | None = None, plus: bool = False) -> None:
         self.deadline = settings.smtp_deadline.total_seconds()
         self._writer = Writer(settings, tokens, plus)
         self._outbox = settings.outbox
@@ -242,14 +233,18 @@ class EmlSender:
 class Writer:
     """Writes notices as mails in their envelopes."""
 
-    def __init__(self, settings: MailSettings, tokens: Tokens | None, plus: bool) -> None:
+    def __init__(self, settings: MailSettings, tokens: Callable[[], Tokens] | None, plus: bool) -> None:
         self._from = settings.mail_from
-        self._tokens = tokens
+        self._given = tokens
         self._plus = plus
         self._path = settings.mail_return_path
         if self._path == "auto":
             self._path = "verp" if plus else "null"
         self._sign = _signer(settings)
+
+    @property
+    def _tokens(self) -> Tokens | None:
+        return None if self._given is None else self._given()
 
     def write(self, to: Address, notice: Notice) -> Mail:
         """Return the mail. Raises Undeliverable if the address is none."""
