@@ -45,8 +45,10 @@ LONG_RULE = 20
 OF_LISTS = ("mailing list", "unsubscribe", "listinfo", "abmelden", "désabonner", "darse de baja")
 
 UNSEEN = "\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff"
-SEEN = str.maketrans({"\xa0": " ", "\u202f": " ", "\u3000": " ", "\uff1a": ":", **dict.fromkeys(UNSEEN)})
-"""As a line is looked at: without the marks that nobody sees, and with the colon of full width as a colon."""
+DIGITS = {zero + number: str(number) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for number in range(10)}
+SEEN = str.maketrans({"\xa0": " ", "\u202f": " ", "\u3000": " ", "\uff1a": ":", **dict.fromkeys(UNSEEN), **DIGITS})
+"""As a line is looked at: without the marks that nobody sees, and with the colon of full width as a
+colon, and with the digits of all scripts as ours."""
 
 DASHES = "-\u2013\u2014\u2015\u2500_=*~#<>+ \t"
 DELIMITERS = frozenset({"--", "\u2014", "\u2013", "\u2014\u2014", "__"})
@@ -58,6 +60,8 @@ LINKS = re.compile(r"\(?<?https?://\S+|[\[\]()<>*_]")
 
 DATED, TIMED, ADDRESSED, WROTE_IT = 1, 2, 4, 8
 """What a line, or some, have of what an introduction has: bits."""
+
+COMPLETE = DATED | TIMED | WROTE_IT
 
 ORIGINALS, FORWARDS, FORWARDERS = phrases(ORIGINAL), phrases(FORWARDED), tuple(phrases(FORWARDED_BY))
 VERBS, UNSPACED_VERBS, ABOVE = phrases(WROTE), tuple(phrases(WROTE_UNSPACED)), tuple(phrases(REPLY_ABOVE))
@@ -156,20 +160,34 @@ class _Reader:
         """Return where the introduction begins that ends with this line; None if none does."""
         text = self._lines[last].text
         quoted = last + 1 < len(self._lines) and self._lines[last + 1].text[0] in ">|"
-        if len(text) > LONGEST_MARK or not _may_end(text, quoted):
+        if len(text) > LONGEST_MARK or not _may_end(text, quoted) or self._goes_on(last):
             return None
-        starts = self._starts(last)
-        for dated in (True, False):
-            for start, looks, balanced in starts:
-                first = self._lines[start].text
-                if balanced and (_is_dated(first, looks, quoted) if dated else _is_named(first, looks, quoted)):
+        ended = quoted or text.rstrip("*_ ").endswith(":")
+        starts = [(self._beginning(start), start, looks) for start, looks in self._starts(last)]
+        for form in (_is_dated_with_address, _is_named_with_address, _is_dated, _is_named):
+            for first, start, looks in starts:
+                if form(first, looks, quoted) and (ended or looks & COMPLETE == COMPLETE):
                     return start
         return None
 
-    def _starts(self, last: int) -> list[tuple[int, int, bool]]:
-        """Return the lines at which an introduction may begin, the nearest first; how all from there on look, and
-        whether they close only the brackets that they open."""
-        found: list[tuple[int, int, bool]] = []
+    def _goes_on(self, last: int) -> bool:
+        """Whether the line below has the end: "... schrieb" alone on its line, or a bracket that is shut there."""
+        if self._ends_above(last + 1):
+            return False
+        text = self._lines[last].text
+        ended = text.rstrip("*_ ").endswith(":") and text.count("(") <= text.count(")")
+        return not ended and self._lines[last + 1].text.endswith(":")
+
+    def _beginning(self, at: int) -> str:
+        """Return the line; with the next one, if that begins with the address."""
+        text = self._lines[at].text
+        below = self._lines[at + 1].text if at + 1 < len(self._lines) else ""
+        return f"{text} {below[:LONGEST_MARK]}" if below.startswith("<") else text
+
+    def _starts(self, last: int) -> list[tuple[int, int]]:
+        """Return the lines at which an introduction may begin, the nearest first, and how all from there on look. The
+        brackets from there on are all open and shut."""
+        found: list[tuple[int, int]] = []
         looks, depth, at = 0, 0, last
         while at >= 0 and last - at < LONGEST_INTRODUCTION:
             text = self._lines[at].text
@@ -177,7 +195,8 @@ class _Reader:
                 break
             looks |= self._looks_of(at)
             depth += text.count(">") - text.count("<")
-            found.append((at, looks, depth == 0 and not text.startswith(("<", ">"))))
+            if depth == 0 and not text.startswith(("<", ">")):
+                found.append((at, looks))
             if depth <= 0 and not text.startswith("<") and self._ends_above(at):
                 break
             at -= 1
@@ -185,7 +204,7 @@ class _Reader:
 
     def _ends_above(self, at: int) -> bool:
         """Whether what is above this line is surely something else: set apart, or a whole sentence."""
-        if at == 0 or self._lines[at - 1].number != self._lines[at].number - 1:
+        if not 0 < at < len(self._lines) or self._lines[at - 1].number != self._lines[at].number - 1:
             return True
         return SENTENCE_END.search(self._lines[at - 1].text) is not None
 
@@ -262,18 +281,27 @@ def _may_end(text: str, quoted: bool) -> bool:
     return word in VERBS or word.endswith(UNSPACED_VERBS)
 
 
+def _is_dated_with_address(first: str, looks: int, quoted: bool) -> bool:
+    """Whether this is one like "On 5 May 2016 at 10:00, Ann <ann@example.com> wrote:", in any language: the verb is
+    not needed."""
+    return looks & (DATED | ADDRESSED) == DATED | ADDRESSED and BEGINS_WITH_DATE.match(first) is not None
+
+
+def _is_named_with_address(first: str, looks: int, quoted: bool) -> bool:
+    """Whether this is one like "Ann <ann@example.com> wrote on 5 May 2016:"; also without the date."""
+    return "@" in first and bool(looks & ADDRESSED and looks & (WROTE_IT | DATED))
+
+
 def _is_dated(first: str, looks: int, quoted: bool) -> bool:
-    """Whether this is one that begins with its date: "On 5 May 2016 at 10:00, Ann wrote:"."""
-    if not looks & DATED or BEGINS_WITH_DATE.match(first) is None:
+    """Whether this is one like "On 5 May 2016 at 10:00, Ann wrote:"."""
+    if looks & (DATED | WROTE_IT) != DATED | WROTE_IT or not (looks & TIMED or quoted):
         return False
-    return bool(looks & ADDRESSED or (looks & WROTE_IT and (looks & TIMED or quoted)))
+    return BEGINS_WITH_DATE.match(first) is not None
 
 
 def _is_named(first: str, looks: int, quoted: bool) -> bool:
-    """Whether this is one that begins with a name: "Ann <ann@example.com> wrote on 5 May 2016:", "Ann wrote:"."""
-    if looks & ADDRESSED and looks & (WROTE_IT | DATED):
-        return bool("<" in first or "[" in first or looks & (DATED | TIMED) or quoted)
-    if not looks & WROTE_IT or not (quoted or (looks & DATED and looks & TIMED)):
+    """Whether this is one like "Ann wrote on 5 May 2016 at 10:00:"; above a quote also "Ann wrote:"."""
+    if not looks & WROTE_IT or not (quoted or looks & COMPLETE == COMPLETE):
         return False
     verb = _verb_at(first)
     return verb is not None and 0 < verb <= MOST_NAMES
