@@ -152,7 +152,7 @@ SENT_FROM = """
     this message was sent|this email was sent|this mail was sent|typed on|written on|composed on
     von meinem|von meiner|vom|gesendet von|gesendet mit|gesendet über|gesendet vom|gesendet aus|gesendet per
     diese nachricht wurde|diese e-mail wurde|diese mail wurde
-    envoyé de|envoyé depuis|envoyé à partir|envoyé avec|envoyé par|envoyé via|envoyé du|envoyée depuis|ce message a été
+    provenance|envoyé de|envoyé depuis|envoyé à partir|envoyé avec|envoyé par|envoyé via|envoyé du|envoyée depuis|ce message a été
     cet e-mail a été
     enviado desde|enviado de|enviado con|enviado a través|enviado por|enviado mediante|enviado usando
     este mensaje ha sido|este mensaje fue|enviado dende|enviat des|enviat amb
@@ -173,7 +173,7 @@ SENT_FROM = """
     надіслано з|надіслано із|надіслано через|надіслано за|відправлено з|відправлено із|відправлено через
     послато са|послато преко|poslato sa|poslato preko|poslano s|poslano iz|poslano z|pošiljeno
     στάλθηκε από|στάλθηκε με|εστάλη από|απεσταλμένο από
-    مرسل من|مُرسل من|أُرسلت من|أرسل من|أرسلت من|ارسل من|تم الإرسال من|تم إرساله من|تم إرسالها من
+    نُشر من|مرسل من|مُرسل من|أُرسلت من|أرسل من|أرسلت من|ارسل من|تم الإرسال من|تم إرساله من|تم إرسالها من
     נשלח מ|ارسال شده از|ارسال از|فرستاده شده
     dikirim dari|dikirim dengan|dikirim melalui|terkirim dari|dihantar dari|dihantar daripada
     được gửi từ|đã gửi từ|gửi từ|ส่งจาก|ส่งมาจาก|ส่งโดย
@@ -182,14 +182,14 @@ SENT_FROM = """
 """How the footer of a telephone or of a mail program begins ..."""
 
 SENT_AT_THE_END = """
-    gesendet|gesendet.|verzonden|verstuurd|küldve|elküldve|gönderildi|gönderilmiştir|edinin|indirin|yükleyin|भेजा गया
+    gesendet|נשלח|verzonden|verstuurd|küldve|elküldve|gönderildi|gönderilmiştir|edinin|indirin|yükleyin|भेजा गया
     から送信|より送信|を入手|で送信|보냄|보냈습니다|발송|전송|전송됨|다운로드|傳送|传送|发送|發送|发出|寄出|送信されました
 """
 """... or ends ..."""
 
 DEVICES = """
-    phone|iphone|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|oneplus|oppo|realme|pixel|nokia|htc|xperia|motorola|alcatel
-    blackberry|windows|outlook|gmail|yahoo|proton|mailbox|airmail|spark|thunderbird|k-9|bluemail|aquamail|aqua
+    phone|iphon|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|oneplus|oppo|realme|pixel|nokia|htc|xperia|motorola|alcatel
+    blackberry|windows|outlook|gmx|web.de|gmail|yahoo|proton|mailbox|airmail|spark|thunderbird|k-9|bluemail|aquamail|aqua
     mymail|boxer|superhuman|zoho|tutanota|mobil|cell|handy|smartphone|tablet|telefon|telefón|teléfono|téléphone
     móvil|movil|celular|cellular|telemóvel|telefoon|mobiel|puhelim|apple|ios|телефон|смартфон|мобильн|мобільн
     мобилн|устройств|пошт|почт|κινητό|τηλέφωνο|συσκευ|جوال|هاتف|موبايل|جهاز|آيفون|الايفون|טלפון|אייפון|נייד|גלקסי|گوشی

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 
-from adapters.mail import headers
-from adapters.mail.headers import Line
+from adapters.mail import block
+from adapters.mail.block import Line
 from adapters.mail.phrases import (
     DEVICES,
     FORWARDED,
@@ -42,6 +42,8 @@ MOST_NAMES = 8
 
 LONG_LINE = 60
 LONG_RULE = 20
+LONGEST_ON_A_CARD = 60
+ON_A_CARD = re.compile(r"^(?:\w{0,12}[.:]? ?)\+?[\d ()/.-]{8,20}$|^\W*(?:https?://|www\.)\S+$|^\S{1,12}:? ?\S+@\S+$")
 OF_LISTS = ("mailing list", "unsubscribe", "listinfo", "abmelden", "désabonner", "darse de baja")
 
 UNSEEN = "\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff"
@@ -137,8 +139,8 @@ class _Reader:
             kind = Kind.SIGNATURE
         elif (mark := marker(text)) is not None:
             kind = mark
-        elif (block := self._headers(at)) is not None:
-            kind, end = Kind.HISTORY, block.end
+        elif (found := self._headers(at)) is not None:
+            kind, end = Kind.HISTORY, found.end
             start -= self._is(at - 1, Kind.TEXT) and is_rule(self._lines[at - 1].text, words=True)
         if kind in (Kind.TEXT, Kind.QUOTE) and (begin := self._introduction(at)) is not None:
             start, kind = begin, Kind.INTRODUCTION
@@ -149,12 +151,12 @@ class _Reader:
     def _is(self, at: int, *kinds: Kind) -> bool:
         return at >= 0 and self._kinds[at] in kinds
 
-    def _headers(self, at: int) -> headers.Headers | None:
-        if headers.label(self._lines[at].text) is None:
+    def _headers(self, at: int) -> block.Headers | None:
+        if block.label(self._lines[at].text) is None:
             return None
         above = self._lines[at - 1].text if at else ""
         marked = self._is(at - 1, Kind.HISTORY, Kind.FORWARD) or (bool(above) and is_rule(above, words=True))
-        return headers.read(self._lines, at, marked)
+        return block.read(self._lines, at, marked)
 
     def _introduction(self, last: int) -> int | None:
         """Return where the introduction begins that ends with this line; None if none does."""
@@ -392,10 +394,16 @@ def _is_footer_at(lines: Sequence[Line], at: int, start: int) -> bool:
 
 
 def _without_list(lines: Sequence[Line], piece: Piece) -> int:
-    """Return where a text ends without what a mailing list put below it, under a rule."""
+    """Return where a text ends without what is set under a rule at its end: the footer of a mailing list, or a
+    signature with a number to call, a page or an address."""
     for at in range(max(piece.start, piece.end - LONGEST_LIST_FOOTER), piece.end):
-        text = lines[at].text
-        if len(text) >= LONG_RULE and is_rule(text):
-            below = " ".join(line.text[:LONGEST_MARK] for line in lines[at + 1 : piece.end]).casefold()
-            return at if any(word in below for word in OF_LISTS) else piece.end
+        if is_rule(lines[at].text):
+            below = [line.text[:LONGEST_MARK].casefold() for line in lines[at + 1 : piece.end]]
+            listed = len(lines[at].text) >= LONG_RULE and any(word in line for line in below for word in OF_LISTS)
+            return at if listed or _is_card(below) else piece.end
     return piece.end
+
+
+def _is_card(lines: Sequence[str]) -> bool:
+    """Whether these lines are as on a visiting card."""
+    return all(len(line) <= LONGEST_ON_A_CARD for line in lines) and any(ON_A_CARD.search(line) for line in lines)
