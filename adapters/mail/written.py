@@ -30,7 +30,7 @@ from adapters.mail.phrases import (
     phrases,
 )
 
-MOST_LINES = 4_000
+MOST_LINES = 3_000
 LONGEST_MARK = 300
 LONGEST_INTRODUCTION = 4
 """Of how many lines an introduction may be, wrapped."""
@@ -164,8 +164,11 @@ class _Reader:
         quoted = last + 1 < len(self._lines) and self._lines[last + 1].text[0] in ">|"
         if len(text) > LONGEST_MARK or not _may_end(text, quoted) or self._goes_on(last):
             return None
+        found = self._starts(last)
+        if not found or not (quoted or found[-1][1] & (DATED | ADDRESSED)):
+            return None
         ended = quoted or text.rstrip("*_ ").endswith(":")
-        starts = [(self._beginning(start), start, looks) for start, looks in self._starts(last)]
+        starts = [(self._beginning(start), start, looks) for start, looks in found]
         for form in (_is_dated_with_address, _is_named_with_address, _is_dated, _is_named):
             for first, start, looks in starts:
                 if form(first, looks, quoted) and (ended or looks & COMPLETE == COMPLETE):
