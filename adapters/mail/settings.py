@@ -1,16 +1,30 @@
 """Settings of mail, out and in."""
 
 import re
+from base64 import b64decode
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 
-from adapters.mail.compose import SAFE, split_sender
+from adapters.mail.compose import SAFE, addr_spec, split_sender
 from bot.settings import Duration, FromEnvironment
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
+LISTEN = re.compile(r"(smtp|lmtp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})/?")
+TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
+SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A place at which mail is taken: `protocol` is smtp or lmtp."""
+
+    protocol: str
+    host: str
+    port: int
 
 
 class MailSettings(FromEnvironment):
@@ -193,6 +207,70 @@ class MailInSettings(FromEnvironment):
             raise ValueError("needs at least 32 bytes")
         return key
 
+    @property
+    def listens(self) -> tuple[Listen, ...]:
+        """Where mail is taken by SMTP or LMTP."""
+        found = [match for one in _split(self.mail_listen) if (match := LISTEN.fullmatch(one)) is not None]
+        return tuple(Listen(match[1], match[2].strip("[]"), int(match[3])) for match in found)
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The SNS topics that may bring mail."""
+        return frozenset(_split(self.ses_topics))
+
+    @field_validator("mail_listen")
+    @classmethod
+    def _says_where(cls, written: str | None) -> str | None:
+        for one in _split(written):
+            match = LISTEN.fullmatch(one)
+            if match is None or not 0 < int(match[3]) < 65536:
+                raise ValueError("write smtp://127.0.0.1:2525 or lmtp://127.0.0.1:2424; commas between several")
+        return written
+
+    @field_validator("mail_token")
+    @classmethod
+    def _is_a_token(cls, token: SecretStr | None) -> SecretStr | None:
+        written = "" if token is None else token.get_secret_value()
+        if token is not None and not (len(written) >= SHORTEST_TOKEN and re.fullmatch(r"[!-~]+", written)):
+            raise ValueError(
+                f"needs at least {SHORTEST_TOKEN} characters, ASCII and without spaces. Make one: "
+                'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+            )
+        return token
+
+    @field_validator("sendgrid_public_key")
+    @classmethod
+    def _is_a_public_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+            from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+            try:
+                loaded = load_der_public_key(b64decode(key.get_secret_value(), validate=True))
+            except ValueError:
+                loaded = None
+            if not isinstance(loaded, EllipticCurvePublicKey):
+                raise ValueError("is not the verification key that SendGrid shows, one line that begins with MFkw")
+        return key
+
+    @field_validator("postmark_auth")
+    @classmethod
+    def _is_a_user_and_a_password(cls, written: SecretStr | None) -> SecretStr | None:
+        if written is not None and not re.fullmatch(r"[^:]+:.+", written.get_secret_value()):
+            raise ValueError("write USER:PASSWORD, as it stands before the @ in the address that Postmark calls")
+        return written
+
+    @field_validator("ses_topics")
+    @classmethod
+    def _are_topics(cls, written: str | None) -> str | None:
+        if not all(TOPIC.fullmatch(one) for one in _split(written)):
+            raise ValueError("write ARNs such as arn:aws:sns:eu-west-1:123456789012:mail, with commas between them")
+        return written
+
 
 def _addresses(written: str) -> list[str]:
     return [addr_spec(part) for part in written.split(",") if part.strip()]
+
+
+def _split(written: str | None) -> list[str]:
+    return [part.strip() for part in (written or "").split(",") if part.strip()]
