@@ -16,6 +16,7 @@ from tests import postgres
 from tests.desk import LocalDesk
 from tests.door import Door, open_door
 from tests.fakes import TestClock
+from tests.mail_rig import MailServer, PostOffice, mail_server, post_office
 from tests.mailbox import Mailbox
 
 PLAIN = [
@@ -96,6 +97,20 @@ def mailbox() -> Iterator[Mailbox]:
     """An SMTP server on loopback."""
     with Mailbox() as mailbox:
         yield mailbox
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[MailServer]:
+    """The IMAP server that the tests share; each takes a user of its own."""
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postfix(dovecot: MailServer) -> Iterator[PostOffice]:
+    """The mail server in front of it."""
+    with post_office(dovecot) as office:
+        yield office
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 import re
 from base64 import b64decode
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 
@@ -16,6 +18,17 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 532
 LISTEN = re.compile(r"(smtp|lmtp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})/?")
 TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
 SHORTEST_TOKEN = 16
+IMAP_PORTS = {"imaps": 993, "imap": 143, "imap+plain": 143}  # RFC 8314, RFC 3501
+IMAP_URL = re.compile(
+    r"(?P<scheme>imaps|imap|imap\+plain)://(?P<user>[^:/]+):(?P<password>[^/]+)"
+    r"@(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^@/:\[\]]+))(?::(?P<port>\d{1,5}))?(?:/(?P<folder>[^@]*))?"
+)
+IMAP_IS_WRITTEN = (
+    "written imaps://USER:PASSWORD@HOST:PORT/FOLDER, with imap:// for STARTTLS or imap+plain:// for no encryption; the "
+    "characters / : @ % and spaces in USER, PASSWORD and FOLDER are written %2F %3A %40 %25 %20; PORT and FOLDER may "
+    "be left out"
+)
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,46 @@ class Listen:
     protocol: str
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImapMailbox:
+    """A folder that mail is read from. `scheme` says how the connection is encrypted, as in IMAP_URL."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+
+    @classmethod
+    def parse(cls, written: str) -> "ImapMailbox":
+        """Read one address of IMAP_URL. Raises ValueError, which shows nothing of it."""
+        found = IMAP_URL.fullmatch(written)
+        if found is None:
+            raise ValueError("is not " + IMAP_IS_WRITTEN)
+        port = int(found["port"] or IMAP_PORTS[found["scheme"]])
+        try:
+            user, password, folder = (
+                unquote(found[part] or "", errors="strict") for part in ("user", "password", "folder")
+            )
+        except UnicodeDecodeError:
+            raise ValueError("has a % that is followed by no UTF-8; a % itself is written %25") from None
+        if not 0 < port < 65536 or any(CONTROLS.search(text) for text in (user, password, folder)):
+            raise ValueError("has a port that there is not, or control characters")
+        # RFC 3501, 5.1: INBOX is the one name that is the same in small letters
+        folder = "INBOX" if folder.upper() in ("", "INBOX") else folder
+        return cls(found["scheme"], found["ipv6"] or found["host"], port, user, password, folder)
+
+    @property
+    def account(self) -> str:
+        return f"{self.user}@{self.host}"
+
+    @property
+    def name(self) -> str:
+        """What it is called in the log and in the database: all but how to get in."""
+        return f"{self.account}/{self.folder}"
 
 
 class MailSettings(FromEnvironment):
@@ -266,6 +319,45 @@ class MailInSettings(FromEnvironment):
         if not all(TOPIC.fullmatch(one) for one in _split(written)):
             raise ValueError("write ARNs such as arn:aws:sns:eu-west-1:123456789012:mail, with commas between them")
         return written
+
+    @property
+    def mailboxes(self) -> tuple[ImapMailbox, ...]:
+        """The mailboxes of IMAP_URL."""
+        return () if self.imap_url is None else tuple(map(ImapMailbox.parse, self.imap_url.get_secret_value().split()))
+
+    @field_validator("imap_url")
+    @classmethod
+    def _are_mailboxes(cls, written: SecretStr | None) -> SecretStr | None:
+        each = [] if written is None else written.get_secret_value().split()
+        seen: set[str] = set()
+        for number, one in enumerate(each, start=1):
+            which = f"mailbox {number} " if len(each) > 1 else ""
+            try:
+                name = ImapMailbox.parse(one).name
+            except ValueError as exc:
+                raise ValueError(f"{which}{exc}") from None
+            if name in seen:
+                raise ValueError(f"{which}is there already; each is read once")
+            seen.add(name)
+        return written
+
+    @field_validator("imap_done")
+    @classmethod
+    def _is_another_folder(cls, folder: str | None, info: ValidationInfo) -> str | None:
+        written = info.data.get("imap_url")
+        if folder is None or written is None:
+            return folder
+        if CONTROLS.search(folder):
+            raise ValueError("the name of a folder has no control characters")
+        read = {ImapMailbox.parse(one).folder for one in written.get_secret_value().split()}
+        if ("INBOX" if folder.upper() == "INBOX" else folder) in read:
+            raise ValueError("must not be a folder that IMAP_URL has read, or mail would go round for ever")
+        return folder
+
+    def _secrets(self) -> Iterator[str]:
+        yield from super()._secrets()
+        for mailbox in self.mailboxes:
+            yield mailbox.password
 
 
 def _addresses(written: str) -> list[str]:
