@@ -39,8 +39,9 @@ def read(raw: bytes | str) -> Mail:
 
 def _headers(message: Message) -> Mapping[str, tuple[str, ...]]:
     headers = defaultdict(list)
-    for name, value in message.items():
-        headers[name.lower()].append(" ".join(str(make_header(decode_header(value))).split()))
+    for name, value in message.raw_items():
+        written = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        headers[name.lower()].append(" ".join(str(make_header(decode_header(written))).split()))
     return {name: tuple(values) for name, values in headers.items()}
 
 
