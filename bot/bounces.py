@@ -1,5 +1,6 @@
 """Texts that came back: a channel was told, after it had handed a text over, that it never arrived."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -18,13 +19,23 @@ def take(message: InboundMessage, life: Life, now: datetime) -> Done:
     address that does not exist. Inside the transaction that ends the report's way."""
     if message.entitled_to:
         hold(message.entitled_to)
-    row = notifications.returned(message.entitled_to, message.about, message.channel, message.customer_id)
-    to = Address(message.channel, message.customer_id if row is None else row["recipient"])
-    incident_id = None if row is None else row["incident"]
+    row = _which(message)
+    if row is None:
+        return Done("bounced", None, [])
     if message.permanent:
-        reach.lose(to, f"a text came back: {message.text}", now, incident_id)
-    lanes = [] if row is None else _mark(row, message.text, life, now)
-    return Done("bounced", None if incident_id is None else current(incident_id), lanes)
+        reach.lose(Address(row["channel"], row["recipient"]), f"a text came back: {message.text}", now, row["incident"])
+    lanes = _mark(row, message.text, life, now)
+    return Done("bounced", None if row["incident"] is None else current(row["incident"]), lanes)
+
+
+def _which(message: InboundMessage) -> Mapping[str, Any] | None:
+    """Find the text that a report is about. Where it went we know ourselves: a report may name any address at all."""
+    found = notifications.handed_over(message.entitled_to, message.channel, message.customer_id)
+    return next((row for row in found if message.about and _digest(row["dedupe"]).startswith(message.about)), None)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _mark(row: Mapping[str, Any], why: str, life: Life, now: datetime) -> list[str]:

@@ -204,8 +204,8 @@ class InboundMessage:
     token of ours in it names: that is authority by itself. `ticket` is the number of a ticket that it mentions where
     such numbers stand. `text` is what was really written; `whole` is all of it, if that is more (history, signatures).
     `subject` is the one that it came with, `copied` who else got it, `forwarded_by` the agent who brought it by hand,
-    `admitted_by` the person who let it in after it was quarantined. A bounce has in `about` the id of the text that did
-    not arrive, in `customer_id` the address, in `text` the reason, and is `permanent` or not.
+    `admitted_by` the person who let it in after it was quarantined. A bounce has in `about` which text did not
+    arrive (how the SHA-256 of its key begins, in hex), in `text` the reason, and is `permanent` or not.
     """
 
     channel: str

@@ -135,13 +135,14 @@ def thread(row: Row, with_customers: bool) -> list[str]:
     return [str(name) for name, *_ in execute(f"{ours} ORDER BY 2, 3", values).fetchall()]
 
 
-def returned(incident_id: str, provider_id: str, channel: str, recipient: str) -> Row | None:
-    """Find the text that did not arrive: the one of this id, or else the last that went to this address."""
-    mine = (Notification.channel == channel) & (Notification.status.in_(["sent", "uncertain"]))
-    mine &= Notification.incident == (incident_id or None)
-    found = rows(Notification.select().where(mine).order_by(Notification.id.desc()))
-    named = [row for row in found if provider_id and row["provider_id"] == provider_id]
-    return next(iter([*named, *(row for row in found if row["recipient"].lower() == recipient.lower())]), None)
+def handed_over(incident_id: str, channel: str, recipient: str) -> list[Row]:
+    """List the texts of an incident that went out on a channel; those of no incident: to this address."""
+    gone = (Notification.channel == channel) & (Notification.status.in_(["sent", "uncertain", "failed"]))
+    if incident_id:
+        return rows(Notification.select().where(gone & (Notification.incident == incident_id)))
+    return rows(
+        Notification.select().where(gone & Notification.incident.is_null() & (Notification.recipient == recipient))
+    )
 
 
 def mark_returned(row: Mapping[str, Any], error: str) -> bool:

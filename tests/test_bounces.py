@@ -1,6 +1,7 @@
 """A text that came back: its notification says so, agents are told, and nothing more goes to an address that does not
 exist."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ def returns(house: House, opened: dict[str, Any], key: str = "<b1@mx>/0", **chan
         "lane": f"email/returned/{ANA.key}",
         "addresses": (),
         "kind": MessageKind.BOUNCE,
-        "about": ack["provider_id"],
+        "about": hashlib.sha256(ack["dedupe"].encode()).hexdigest()[:10],
         "entitled_to": opened["incident_id"],
         "automatic": True,
         "proof": Proof.NONE,
@@ -81,12 +82,14 @@ def test_what_may_arrive_another_time_stops_nothing(house: House) -> None:
 
 def test_a_report_of_a_text_that_nobody_knows_changes_nothing(house: House) -> None:
     opened = house.mailed(TWICE, "<m1@b>")
-    returns(house, opened, about="<unknown@b>", customer_id="somebody@else.example", permanent=False)
+    returns(house, opened, about="0123456789")
+    returns(house, opened, "<b2@mx>/0", about="")
+    assert house.all(Unreachable) == []
     assert [row["status"] for row in house.all(Notification) if row["kind"] == "acknowledgement"] == ["sent"]
     assert len(house.incidents()) == 1
 
 
-def test_a_report_without_the_id_of_the_text_is_tied_to_the_address(house: House) -> None:
+def test_the_address_that_is_stopped_is_where_the_text_went_whatever_the_report_says(house: House) -> None:
     opened = house.mailed(TWICE, "<m1@b>")
-    returns(house, opened, about="", customer_id=ANA.key.upper())
-    assert [row["status"] for row in house.owed("acknowledgement")] == ["failed"]
+    returns(house, opened, customer_id="somebody@else.example")
+    assert [row["key"] for row in house.all(Unreachable)] == [ANA.key]

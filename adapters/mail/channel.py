@@ -68,13 +68,20 @@ class MailChannel(Channel, FileSource, Threaded):
 
     @contextmanager
     def _listening(self, core: Core, web: Routes) -> Iterator[None]:
-        from adapters.mail import imap, smtpd, webhooks
-
-        door = self.door(core)
+        door, settings = self.door(core), self._settings
         with ExitStack() as entered:
-            entered.enter_context(smtpd.listening(self._settings, door))
-            entered.enter_context(imap.listening(self._settings, door, core.state))
-            webhooks.add_routes(self._settings, door, core, web)
+            if settings.listens:
+                from adapters.mail.smtpd import SmtpListener
+
+                entered.enter_context(SmtpListener(settings, core.clock).listening(door, web))
+            if settings.mailboxes:
+                from adapters.mail import imap
+
+                entered.enter_context(imap.listening(settings, door, core.state, core.clock))
+            if settings.has_routes:
+                from adapters.mail.webhooks import Webhooks
+
+                entered.enter_context(Webhooks(settings, core.clock).listening(door, web))
             yield
 
     def listening(self, core: Core, web: Routes) -> AbstractContextManager[None]:
@@ -85,6 +92,11 @@ class MailChannel(Channel, FileSource, Threaded):
 def channels(state: State, originals: Originals) -> list[Channel]:
     """Read the settings and return the channel. Raises ConfigurationError."""
     return [MailChannel(MailSettings.read(), MailInSettings.read(), state, originals)]
+
+
+def door_of(core: Core) -> MailDoor:
+    """Return what takes mail in, for a command. Raises ConfigurationError."""
+    return MailChannel(MailSettings.read(), MailInSettings.read(), core.state, core.originals).door(core)
 
 
 def switches() -> list[Switch]:

@@ -44,13 +44,11 @@ def show(context: typer.Context, number: int) -> None:
 
 def retry(context: typer.Context, number: int) -> None:
     """Take one in once more, as if it had just come: after an upgrade, say, that can read it."""
-    from adapters.mail.channel import MailChannel
-    from adapters.mail.settings import MailInSettings, MailSettings
+    from adapters.mail.channel import door_of
 
     with _open(context) as core:
-        channel = MailChannel(MailSettings.read(), MailInSettings.read(), core.state, core.originals)
         try:
-            says = channel.door(core).retry(number).says
+            says = door_of(core).retry(number).says
         except Unreadable as exc:
             raise FirstlineError(f"It still cannot be read: {exc}") from None
     typer.echo(f"{number}: {says}")

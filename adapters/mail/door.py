@@ -89,7 +89,7 @@ class MailDoor:
                 answer_on=CHANNEL,
                 fingerprint=mail.digest,
                 kind=MessageKind.BOUNCE,
-                about=one.message_id,
+                about=one.digest,
                 automatic=True,
                 proof=Proof.NONE,
                 entitled_to=one.incident_id,

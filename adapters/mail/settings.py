@@ -235,6 +235,12 @@ class MailInSettings(FromEnvironment):
         return self.imap_url is None and any(way is not None for way in (self.mail_listen, *providers))
 
     @property
+    def has_routes(self) -> bool:
+        """Whether mail comes in over HTTP, too."""
+        tokens = (self.mail_token, self.mailgun_signing_key, self.sendgrid_public_key, self.postmark_auth)
+        return bool(self.topics) or any(token is not None for token in tokens)
+
+    @property
     def agents(self) -> frozenset[str]:
         """The agents' addresses, in lower case."""
         return frozenset(address.lower() for address in _addresses(self.mail_agents))
