@@ -120,9 +120,14 @@ def _says_so(mail: Mail) -> bool:
         set(submitted) - {"no"}
         or NO_ANSWER_WANTED.intersection(_words(mail, "x-auto-response-suppress"))
         or any(mail.header(name).strip().lower() not in ("", "no") for name in SAYS_SO)
-        or mail.media_type == "multipart/report"
+        or "multipart/report" in (mail.media_type, _kind(mail))
         or mail.report
     )
+
+
+def _kind(mail: Mail) -> str:
+    """Return the type that the mail says it is of, also where its parts are none."""
+    return mail.header("content-type").partition(";")[0].strip().lower()
 
 
 def _mass_mail(mail: Mail, own: Callable[[str], bool]) -> bool:
