@@ -102,7 +102,7 @@ def test_the_return_address_tells_as_well() -> None:
     ):
         bounced = only(raw.replace("MIME-Version", f"{head}MIME-Version"), envelope)
         assert (bounced.incident_id, bounced.digest) == (INCIDENT, digest_of("ack-7"))
-        assert (bounced.message_id, bounced.permanent) == ("", True)
+        assert (bounced.message_id, bounced.permanent) == (OURS, True)
     assert only(raw.replace("To: support@firstline.example", f"To: {VERP}")).digest == digest_of("ack-7")
     assert told(raw) == ()
 
