@@ -1,11 +1,17 @@
 """Whether a mail is from whom its From says: what our receiver tells, real signatures, and what forgers try."""
 
 import base64
+import socket
 import sys
+import threading
 import time
 from typing import Any
 
 import dkim
+import dns.message
+import dns.rcode
+import dns.resolver
+import dns.rrset
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -471,6 +477,49 @@ def test_the_dns_has_one_deadline_for_all_signatures(zone: Zone, monkeypatch: py
     assert raw.count(b"DKIM-Signature:") == 3
     assert not proven(raw, slow)
     assert len(asked) == 1
+
+
+class Nameserver:
+    """A DNS server on loopback that knows one name, and says nothing at all of another."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> dns.resolver.Resolver:
+        self._thread.start()
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], self._socket.getsockname()[1]
+        return resolver
+
+    def __exit__(self, *args: object) -> None:
+        self._socket.sendto(b"", self._socket.getsockname())
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while (received := self._socket.recvfrom(512))[0]:
+            query = dns.message.from_wire(received[0])
+            name = query.question[0].name.to_text()
+            answer = dns.message.make_response(query)
+            if name == "here.example.":
+                answer.answer = [dns.rrset.from_text(name, 60, "IN", "TXT", '"v=DKIM1; " "p=AAAA"')]
+            elif name == "nowhere.example.":
+                answer.set_rcode(dns.rcode.NXDOMAIN)
+            if name != "silent.example.":
+                self._socket.sendto(answer.to_wire(), received[1])
+
+
+def test_the_dns_is_asked_for_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Nameserver() as resolver:
+        monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
+
+        assert dkim_verify.txt("here.example", 5) == b"v=DKIM1; p=AAAA"
+        assert dkim_verify.txt("nowhere.example", 5) is None
+        assert dkim_verify.txt("empty.example", 5) is None
+        with pytest.raises(dns.resolver.LifetimeTimeout):
+            dkim_verify.txt("silent.example", 0.1)
 
 
 def test_a_good_signature_is_found_among_bad_ones_but_not_among_any_number(zone: Zone) -> None:
