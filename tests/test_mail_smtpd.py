@@ -176,6 +176,24 @@ def test_the_empty_sender_of_a_bounce_is_taken(up: Site) -> None:
     assert up.door.envelope.recipients == ("support+t0k3n@example.com",)
 
 
+def test_a_client_cannot_write_into_the_mark_of_the_way(up: Site) -> None:
+    with up.smtp() as client:
+        client.ehlo("x (y)\tby forged;")
+        client.sendmail("ana@example.com", [OURS], MAIL)
+    assert b"Received: from xybyforged ([127.0.0.1])\r\n\tby " in up.door.raw
+
+
+def test_a_mistake_of_ours_is_no_reason_to_refuse_an_address(up: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(address: str) -> bool:
+        raise RuntimeError(address)
+
+    monkeypatch.setattr(up.door, "is_ours", mistaken)
+    with up.smtp() as client:
+        client.ehlo()
+        client.mail("ana@example.com")
+        assert client.rcpt(OURS) == (451, b"4.3.0 Something went wrong here; try again")
+
+
 def test_more_recipients_than_a_hundred_are_put_off(up: Site) -> None:
     with up.smtp() as client:
         client.ehlo()

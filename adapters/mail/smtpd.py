@@ -50,6 +50,7 @@ NOT_TAKEN: Final = "451 4.3.0 The mail is not stored; bring it again"
 TOO_LARGE: Final = "552 5.3.4 The mail is larger than we take"
 CLOSING: Final = "421 4.3.2 We are closing; come back soon"
 
+_NO_NAME = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 _WITHOUT_CODE = re.compile(rb"(?!220)([245])\d\d (?!\d\.\d+\.\d+ )")
 _PATH = re.compile(r"\s*(?:<((?:\"(?:[^\"\\]|\\.)*\"|[^<>\"\s])*)>|([^<>\"\s]+))(.*)", re.DOTALL)
 
@@ -386,7 +387,7 @@ class SmtpSession(SMTP):
         how = f"UTF8{self.protocol}" if is_utf8 else f"{extended}{self.protocol}"
         recipient = f"\r\n\tfor <{recipients[0]}>" if len(recipients) == 1 else ""
         return (
-            f"Received: from {_printable(self.session.host_name or '')[:255] or 'unknown'} ({address})\r\n"
+            f"Received: from {_NO_NAME.sub('', self.session.host_name or '')[:255] or 'unknown'} ({address})\r\n"
             f"\tby {self._hall.name} (Firstline) with {how}{recipient};\r\n"
             f"\t{format_datetime(self._hall.clock())}\r\n"
         ).encode()
@@ -400,5 +401,5 @@ class LmtpSession(LMTP, SmtpSession):
 
 
 def _printable(text: str) -> str:
-    """What of a text can stand in a reply or a header: ASCII, in one line."""
+    """What of a text can stand in a reply: ASCII, in one line."""
     return "".join(char for char in text if char.isascii() and char.isprintable())[:400]
