@@ -65,7 +65,7 @@ class Patience:
     connections: int = 50
     idle: float = 300.0  # RFC 5321, 4.5.3.2.7
     mail: float = 600.0
-    stop: float = 8.0
+    stop: float = 3.0
 
 
 class SmtpListener:
