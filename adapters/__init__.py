@@ -1,10 +1,10 @@
 """The registration tuples: dotted names, imported by `bot/app.py`."""
 
-CHANNELS = ("adapters.slack.channel", "adapters.telegram.channel")
-"""Modules with `channels(state: State) -> list[Channel]`, the ways in and out, and `switches() -> list[Switch]`: what
-is on and what not."""
+CHANNELS = ("adapters.mail.channel", "adapters.slack.channel", "adapters.telegram.channel")
+"""Modules with `channels(state: State, originals: Originals) -> list[Channel]`, the ways in and out, and `switches() ->
+list[Switch]`: what is on and what not."""
 
-SENDERS = ("adapters.mail.send", "adapters.twilio")
+SENDERS = ("adapters.twilio",)
 """Modules with `senders() -> list[Sender]`, the ways out, and `switches()`."""
 
 CLASSIFIERS = ("adapters.gemini",)

@@ -39,11 +39,11 @@ CustomerArgument = Annotated[
 
 def main() -> None:
     """Run a command; turn what we raise on purpose into one line on stderr."""
-    from bot.app import add_commands, open_state
+    from bot.app import ForCommands, add_commands
 
     try:
         add_commands(app)
-        app(obj=open_state)
+        app(obj=ForCommands())
     except ConfigurationError as exc:
         _fail(str(exc), 2)
     except PeeweeException as exc:

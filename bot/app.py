@@ -34,6 +34,8 @@ from bot.life import Life
 from bot.links import Links
 from bot.local_model import LocalModel
 from bot.model import Switch
+from bot.operators import Operators
+from bot.originals import Originals
 from bot.outbox import Outbox
 from bot.pages import Pages
 from bot.pipeline import Pipeline
@@ -107,7 +109,8 @@ class World:
 
 
 def _channels(settings: Settings) -> list[Channel]:
-    return [one for name in adapters.CHANNELS for one in import_module(name).channels(State(settings.seal))]
+    state, originals = State(settings.seal), Originals(settings.seal, utc_now)
+    return [one for name in adapters.CHANNELS for one in import_module(name).channels(state, originals)]
 
 
 def switches() -> list[Switch]:
@@ -129,6 +132,7 @@ class Firstline:
         self.views = Views(settings.seal)
         self.dispatcher = Threads(lambda lane: self.lanes.run(lane), settings.workers) if works else Nobody()
         self.tokens = Tokens(world.clock)
+        self.originals = Originals(settings.seal, world.clock)
         self.boards = tuple(channel.board for channel in world.channels if channel.board is not None)
         self.privacy = Privacy(world.clock, self.boards)
 
@@ -148,7 +152,7 @@ class Firstline:
     @cached_property
     def intake(self) -> Intake:
         """Made on first use: it has a thread of its own."""
-        return Intake(self.dispatcher, self.world.clock)
+        return Intake(self.dispatcher, self.world.clock, self.settings.seal)
 
     @cached_property
     def lanes(self) -> Lanes:
@@ -178,6 +182,22 @@ class Firstline:
         handlers = {"in": pipeline.handle, "out": outbox.handle, "job": jobs.handle}
         return Lanes(handlers, world.clock, settings.lease, settings.attempts)
 
+    @property
+    def core(self) -> Core:
+        """What a channel may ask for."""
+        clock = self.world.clock
+        return Core(
+            intake=self.intake,
+            commands=self.commands,
+            views=self.views,
+            state=State(self.settings.seal),
+            clock=clock,
+            reach=Reach(clock),
+            originals=self.originals,
+            operators=Operators(self.life.policy.agents, clock, self.dispatcher),
+            words=wording.sentence,
+        )
+
     @contextmanager
     def accepting(self) -> Iterator[None]:
         """While entered, messages are accepted and their outcomes waited for."""
@@ -194,11 +214,9 @@ class Firstline:
     @contextmanager
     def listening(self, web: Routes) -> Iterator[None]:
         """While entered, the channels take messages in; what they need of the web application they ask of `web`."""
-        clock, state = self.world.clock, State(self.settings.seal)
-        core = Core(self.intake, self.commands, self.views, state, clock, Reach(clock), wording.sentence)
         with ExitStack() as entered:
             for channel in self.world.channels:
-                entered.enter_context(channel.listening(core, web))
+                entered.enter_context(channel.listening(self.core, web))
             yield
 
     @contextmanager
@@ -251,6 +269,9 @@ class Firstline:
         expired = files.expire(self.world.clock, self.settings.raw_kept)
         if expired:
             log.info("file.expired", number=expired)
+        expired = self.originals.expire(self.settings.raw_kept)
+        if expired:
+            log.info("original.expired", number=expired)
 
 
 def _links(settings: Settings) -> Links:
@@ -274,10 +295,21 @@ def add_commands(app: Any) -> None:
         import_module(name).add_commands(app)
 
 
-def open_state(settings: Settings) -> State:
-    """Connect to the database, and return what adapters keep in it: for their commands. Raises ConfigurationError."""
-    open_database(settings, migrating=False)
-    return State(settings.seal)
+class ForCommands:
+    """What the adapters' own commands may open. All raise ConfigurationError."""
+
+    def state(self, settings: Settings) -> State:
+        """Connect to the database, and return what adapters keep in it."""
+        open_database(settings, migrating=False)
+        return State(settings.seal)
+
+    @contextmanager
+    def core(self, settings: Settings) -> Iterator[Core]:
+        """While entered, messages are accepted; workers handle them."""
+        open_database(settings, migrating=False)
+        firstline = Firstline(settings, World.for_a_command(settings), works=False)
+        with firstline.accepting():
+            yield firstline.core
 
 
 def open_database(settings: Settings, migrating: bool) -> list[str]:

@@ -16,7 +16,7 @@ from storage import incidents, lanes, notifications
 
 What = Literal[
     "wrote", "edited", "deleted", "solved", "not_solved", "rated", "replied", "noted", "resolved", "reopened",
-    "assigned", "category", "confirmed", "not_delivered", "perhaps_delivered",
+    "assigned", "category", "confirmed", "not_delivered", "perhaps_delivered", "quarantined", "admitted", "rejected",
 ]  # fmt: skip
 """What may happen to an incident; each has a sentence of its own in `bot/catalogues/en.toml`, section `entry`."""
 

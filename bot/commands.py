@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import structlog
 from peewee import IntegrityError
 
-from bot import outbox, own, views, wording
+from bot import outbox, own, quarantine, reach, views, wording
 from bot.board import Line, What
 from bot.errors import Conflict, Forbidden, NotFound, NotUnderstood
 from bot.ids import new_id
@@ -120,21 +120,26 @@ class Commands:
                 change.lanes += outbox.tell(
                     incident, lambda to: wording.reply(incident, to, message_id, text), now, said=True
                 )
+                copies = [(to, wording.reply(incident, to, message_id, text)) for to in reach.copies(incident)]
+                change.lanes += outbox.owe(copies, now)
                 notifications.cancel_reminders(incident.id)
                 change.record("replied")
                 change.tell("replied", text)
         return change.incident
 
-    def note(self, name: str, caller: Caller, text: str, seen_on: str = "") -> Incident:
+    def note(self, name: str, caller: Caller, text: str, seen_on: str = "", key: str = "") -> Incident:
         """Write a note for agents. It never goes out. `seen_on` is the channel on whose board it was written, if it was
-        written on one."""
+        written on one. With a `key`, a repetition is recognised and writes nothing."""
         text = _note(text)
         if not text:
             raise NotUnderstood("A note needs a text: note TKT-x text")
         with self._changing(name, caller, "note") as change:
-            incidents.touch(change.incident.id, change.now)
-            incidents.say([_said(change.incident, "note", caller.name, text, new_id(), change.now)])
-            change.tell("noted", text, seen_on)
+            incident = change.incident
+            message_id = f"{incident.id}:{caller.name}:{key}" if key else new_id()
+            if incidents.message(incident.channel, message_id) is None:
+                incidents.touch(incident.id, change.now)
+                incidents.say([_said(incident, "note", caller.name, text, message_id, change.now)])
+                change.tell("noted", text, seen_on)
         return change.incident
 
     def category(self, name: str, caller: Caller, category: str) -> Incident:
@@ -158,6 +163,32 @@ class Commands:
                 change.lanes += self.life.reclassify(incident, said, caller.name, change.now)
                 change.tell("category", wording.category_word(chosen, "en"))
         return change.incident
+
+    def quarantined(self, caller: Caller) -> "list[tuple[quarantine.Held, Incident]]":
+        """List the messages that wait until somebody lets them join their incidents, the oldest first."""
+        self._allow(caller, Role.AGENT, "quarantine")
+        with database.session():
+            return [(held, current(held.incident_id)) for held in quarantine.of()]
+
+    def admit(self, name: str, caller: Caller) -> Incident:
+        """Let a quarantined message join its incident. Raises Conflict if somebody has decided about it before."""
+        self._allow(caller, Role.AGENT, "accept", name)
+        with database.transaction():
+            incident, lane = quarantine.admit(tidy(name), caller.name, self.clock())
+            woken = self.life.show(incident.id, self.clock(), Line("admitted", caller.name, tidy(name)))
+        for one in (lane, *woken):
+            self.dispatcher.wake(one)
+        return incident
+
+    def reject(self, name: str, caller: Caller) -> Incident:
+        """Keep a quarantined message out for good. Raises Conflict if somebody has decided about it before."""
+        self._allow(caller, Role.AGENT, "reject", name)
+        with database.transaction():
+            incident = quarantine.reject(tidy(name), caller.name, self.clock())
+            woken = self.life.show(incident.id, self.clock(), Line("rejected", caller.name, tidy(name)))
+        for one in woken:
+            self.dispatcher.wake(one)
+        return incident
 
     def show(self, name: str, caller: Caller) -> IncidentDetails:
         """Look at everything about an incident."""
@@ -339,6 +370,18 @@ def _show(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
     return summary(do.show(_needed(_split(rest)[0], "show"), caller))
 
 
+def _quarantine(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    return "\n".join(quarantine.line(*found) for found in do.quarantined(caller)) or "Nothing waits."
+
+
+def _accept(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    return f"Let in: it is put on {do.admit(_split(rest)[0], caller).ticket_id}."
+
+
+def _reject(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
+    return f"Kept out of {do.reject(_split(rest)[0], caller).ticket_id}."
+
+
 def _list(do: Commands, caller: Caller, rest: str, at: datetime | None) -> str:
     found = do.list(caller, rest)
     return "\n".join(line_of(incident, caller) for incident in found) or wording.own("none", _language(caller))
@@ -387,6 +430,9 @@ TABLE: Mapping[str, Command] = {
     "show": Command("show TKT-x", "look at one, with what was said and done", Role.AGENT, _show),
     "status": Command("status [TKT-x]", "look at one; a customer: at all that are open", Role.CUSTOMER, _status),
     "list": Command("list [open|mine|category]", "list what is open", Role.CUSTOMER, _list),
+    "quarantine": Command("quarantine", "list what may not be from a customer", Role.AGENT, _quarantine),
+    "accept": Command("accept held-x", "let such a message in", Role.AGENT, _accept),
+    "reject": Command("reject held-x", "keep it out", Role.AGENT, _reject),
     "close": Command("close [TKT-x]", "say that your own ticket is solved", Role.CUSTOMER, own.close),
     "email": Command("email ADDRESS", "have our texts by mail, too; a code is sent there", Role.CUSTOMER, own.email),
     "code": Command("code 123456", "give that code back: then the address is yours", Role.CUSTOMER, own.code),

@@ -95,10 +95,10 @@ def take(incident: Incident, message: InboundMessage, limits: Limits, now: datet
     for file, refusal in judge(message.attachments[:MOST_TAKEN_DOWN], limits):
         file_id = attachments.add(_row(incident, message, file, refusal, limits, now))
         if refusal is None:
-            woken.append(jobs.add_fetch(file_id, incident.id, {"tell": not message.automatic}, now))
+            woken.append(jobs.add_fetch(file_id, incident.id, {"tell": not message.unanswered}, now))
         else:
             measure.files.labels(message.channel, refusal).inc()
-    return woken + ([] if message.automatic else _tell(incident, message.channel, message.external_id, now))
+    return woken + ([] if message.unanswered else _tell(incident, message.channel, message.external_id, now))
 
 
 def _row(

@@ -2,8 +2,10 @@
 
 import queue
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 from peewee import OperationalError
@@ -12,13 +14,17 @@ from bot import measure, ports
 from bot.errors import NotCommitted
 from bot.ids import new_id
 from bot.masking import mask
-from bot.model import Accepted, InboundMessage, file_name, tidy
+from bot.model import Accepted, InboundMessage, Proof, file_name, tidy
+from bot.originals import as_row
 from bot.ports import Clock, Dispatcher
-from storage import database, inbox
+from bot.sealing import Seal
+from storage import database, inbox, originals
 
 log = structlog.get_logger()
 
 LARGEST_BATCH = 256
+
+UNSEALED = Seal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +34,27 @@ class Submission:
     incident_id: str
     committed: "Future[Accepted]"
     row: inbox.NewMessage
+    original: Mapping[str, Any] | None = None
 
 
 class Intake(ports.Intake):
     """Commits messages in groups: one thread writes all that has come in while the last commit was under way, because a
     commit costs a wait for the disk, however many rows it holds."""
 
-    def __init__(self, dispatcher: Dispatcher, clock: Clock) -> None:
+    def __init__(self, dispatcher: Dispatcher, clock: Clock, seal: Seal = UNSEALED) -> None:
         self._dispatcher = dispatcher
         self._clock = clock
+        self._seal = seal
         self._waiting: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="intake", daemon=True)
         self._thread.start()
 
-    def accept(self, message: InboundMessage) -> Accepted:
-        """Commit the message and return its receipt. Raises NotCommitted: then the platform must send it again."""
-        return self.submit(message).committed.result()
+    def accept(self, message: InboundMessage, original: bytes = b"") -> Accepted:
+        """Commit the message, and what it was made of, and return its receipt. Raises NotCommitted: then the platform
+        must send it again."""
+        return self.submit(message, original).committed.result()
 
-    def submit(self, message: InboundMessage) -> Submission:
+    def submit(self, message: InboundMessage, original: bytes = b"") -> Submission:
         """The same without waiting; `committed` has the receipt or NotCommitted."""
         incident_id = new_id()
         external_id = message.external_id or incident_id
@@ -54,6 +63,9 @@ class Intake(ports.Intake):
             files = tuple(replace(file, name=mask(file_name(file.name))) for file in message.attachments)
             message = replace(message, attachments=files)
         masked = {"external_id": external_id, "lane": lane, "text": mask(tidy(message.text))}
+        if message.proof is not Proof.PLACE:
+            masked |= {"subject": mask(tidy(message.subject)), "whole": mask(tidy(message.whole))}
+        now = self._clock()
         row = inbox.NewMessage(
             channel=message.channel,
             external_id=external_id,
@@ -61,9 +73,10 @@ class Intake(ports.Intake):
             lane=f"in/{lane}",
             payload=message.to_json() | masked,
             fingerprint=message.fingerprint,
-            received_at=self._clock(),
+            received_at=now,
         )
-        submission = Submission(incident_id, Future(), row)
+        kept = as_row(self._seal, message.channel, external_id, original, now) if original else None
+        submission = Submission(incident_id, Future(), row, kept)
         self._waiting.put(submission)
         return submission
 
@@ -99,6 +112,9 @@ class Intake(ports.Intake):
     def _commit(self, batch: list[Submission]) -> list[Accepted]:
         with database.transaction():
             new = inbox.add([submission.row for submission in batch])
+            for submission in batch:
+                if submission.original is not None and submission.incident_id in new:
+                    originals.add([submission.original])
             return [_receipt(submission, new) for submission in batch]
 
     def _announce(self, batch: list[Submission], receipts: list[Accepted]) -> None:

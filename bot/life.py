@@ -16,6 +16,8 @@ from bot.model import Classification, Incident, urgency
 from bot.policy import Policy
 from storage import follow_ups, incidents, jobs, notifications
 
+ON_BOARDS = frozenset({"opened", "quarantined"})
+
 RATINGS = ("rate-1", "rate-2", "rate-3", "rate-4", "rate-5")
 
 
@@ -32,8 +34,8 @@ class Life:
         follow_ups.schedule(incident_id, now, due)
 
     def alert(self, incident: Incident, why: str, now: datetime) -> list[str]:
-        """Tell the agents of an urgent incident, at once. That it was opened they see on a board."""
-        agents = self.policy.agents_without_board if why == "opened" else self.policy.agents
+        """Tell the agents, at once, of what cannot wait. What is `ON_BOARDS` they see there."""
+        agents = self.policy.agents_without_board if why.partition("-")[0] in ON_BOARDS else self.policy.agents
         return outbox.tell_agents(agents, lambda to: wording.alert(incident, to, why), now)
 
     def show(self, incident_id: str, now: datetime, *lines: Line) -> list[str]:
@@ -57,9 +59,9 @@ class Life:
         notifications.cancel_reminders(incident.id)  # last of all: a sender may have their lane
         return lanes
 
-    def reopen(self, incident: Incident, actor: str, now: datetime) -> list[str]:
-        """Open a resolved incident again, and look again in a day. Raises Conflict if it is open, or if another
-        incident of its conversation is."""
+    def reopen(self, incident: Incident, actor: str, now: datetime, tell: bool = True) -> list[str]:
+        """Open a resolved incident again, `tell` its customer, and look again in a day. Raises Conflict if it is open,
+        or if another incident of its conversation is."""
         others = [row for row in incidents.of_conversation(incident.conversation) if row["status"] == "open"]
         if others and others[0]["id"] != incident.id:
             raise Conflict(
@@ -71,7 +73,8 @@ class Life:
         self.arm(incident.id, now)
         opened = current(incident.id)
         incidents.record(opened.id, now, actor, "reopened", before="resolved", after="open")
-        lanes += outbox.tell(opened, lambda to: wording.reopened(opened, to, self.policy.follow_up_after), now)
+        if tell:
+            lanes += outbox.tell(opened, lambda to: wording.reopened(opened, to, self.policy.follow_up_after), now)
         if opened.priority == "urgent":
             lanes += self.alert(opened, f"reopened-{opened.openings}", now)
         return lanes

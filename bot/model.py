@@ -78,10 +78,18 @@ class NoticeKind(StrEnum):
     ESCALATION = "escalation"
     CARD = "card"  # an incident as it stands, on a board; each replaces the one before it
     ENTRY = "entry"  # a line of its timeline, under the card
+    NEWS = "news"  # what operators must see to; mostly of no incident
 
 
 TO_AGENTS = frozenset(
-    {NoticeKind.ALERT, NoticeKind.AGENT_REMINDER, NoticeKind.ESCALATION, NoticeKind.CARD, NoticeKind.ENTRY}
+    {
+        NoticeKind.ALERT,
+        NoticeKind.AGENT_REMINDER,
+        NoticeKind.ESCALATION,
+        NoticeKind.CARD,
+        NoticeKind.ENTRY,
+        NoticeKind.NEWS,
+    }
 )
 """What agents are written; all else is for customers."""
 
@@ -100,12 +108,22 @@ TO_CUSTOMERS = frozenset(
 
 
 class MessageKind(StrEnum):
-    """What a delivery is: a message, a new text for one, the end of one, or a button that was pressed."""
+    """What a delivery is: a message, a new text for one, the end of one, a button that was pressed, or the report that
+    a text of ours did not arrive."""
 
     NEW = "new"
     EDIT = "edit"
     DELETE = "delete"
     ACTION = "action"
+    BOUNCE = "bounce"
+
+
+class Proof(StrEnum):
+    """What shows that somebody may write into a conversation."""
+
+    PLACE = "place"  # being there: the platform lets nobody write in a chat who does not belong to it
+    SENDER = "sender"  # who wrote is proven; whether they take part is to be seen
+    NONE = "none"  # who wrote is only claimed
 
 
 class Role(StrEnum):
@@ -181,6 +199,13 @@ class InboundMessage:
     `fresh` says that it is another problem. `automatic` is machine mail. `written_at` is the platform's time of it.
     `proven` are addresses that the channel itself vouches for; `reporter` is the caller of the API who brought it.
     `attachments` are its files.
+
+    `proof` says what shows that its sender may write where it leads, and `entitled_to` is the incident that a signed
+    token of ours in it names: that is authority by itself. `ticket` is the number of a ticket that it mentions where
+    such numbers stand. `text` is what was really written; `whole` is all of it, if that is more (history, signatures).
+    `subject` is the one that it came with, `copied` who else got it, `forwarded_by` the agent who brought it by hand,
+    `admitted_by` the person who let it in after it was quarantined. A bounce has in `about` which text did not
+    arrive (how the SHA-256 of its key begins, in hex), in `text` the reason, and is `permanent` or not.
     """
 
     channel: str
@@ -202,11 +227,29 @@ class InboundMessage:
     proven: tuple[Address, ...] = ()
     reporter: str = ""
     attachments: tuple[Attachment, ...] = ()
+    proof: Proof = Proof.PLACE
+    entitled_to: str = ""
+    ticket: str = ""
+    subject: str = ""
+    whole: str = ""
+    copied: tuple[Address, ...] = ()
+    forwarded_by: str = ""
+    admitted_by: str = ""
+    permanent: bool = False
+    muted: bool = False
 
     @property
     def identity(self) -> Address:
-        """Who wrote it, as far as the channel proves it. Two callers of the API may use one name for two customers."""
+        """Who wrote it, as far as the channel proves it. Two callers of the API may use one name for two customers;
+        and whoever is only claimed to have written is not who has proven it."""
+        if self.proof is Proof.NONE:
+            return Address(self.channel, claimed(self.customer_id))
         return Address(self.channel, f"{self.reporter}:{self.customer_id}" if self.reporter else self.customer_id)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether nothing is said to its sender by itself: to a machine, or to what may be one."""
+        return self.automatic or self.muted
 
     @property
     def is_about(self) -> str:
@@ -236,6 +279,9 @@ class InboundMessage:
             data["proven"] = addresses_to_json(self.proven)
         if self.attachments:
             data["attachments"] = [asdict(file) for file in self.attachments]
+        if self.proof is not Proof.PLACE:
+            data.update((name, getattr(self, name)) for name in _OF_MAIL)
+            data["copied"] = addresses_to_json(self.copied)
         return data
 
     @classmethod
@@ -245,6 +291,8 @@ class InboundMessage:
         values["proven"] = addresses_from_json(values.get("proven", ()))
         values["refers_to"] = tuple(values.get("refers_to", ()))
         values["kind"] = MessageKind(values.get("kind", MessageKind.NEW))
+        values["proof"] = Proof(values.get("proof", Proof.PLACE))
+        values["copied"] = addresses_from_json(values.get("copied", ()))
         if "attachments" in values:
             values["attachments"] = tuple(Attachment(**file) for file in values["attachments"])
         if "written_at" in values:
@@ -254,6 +302,12 @@ class InboundMessage:
 
 _SELDOM = ("kind", "about", "thread", "refers_to", "private", "fresh", "automatic")
 _USUAL = (MessageKind.NEW, "", "", (), False, False, False)
+_OF_MAIL = ("proof", "entitled_to", "ticket", "subject", "whole", "forwarded_by", "admitted_by", "permanent")
+
+
+def claimed(name: str) -> str:
+    """Name who is only claimed to have written: no proven name has a space in it."""
+    return f"claimed {name}"
 
 
 def addresses_to_json(addresses: Iterable[Address]) -> list[dict[str, str]]:
@@ -322,6 +376,7 @@ class Incident:
     touched_at: datetime | None = None
     identity_id: int | None = None
     reviewed_by: str | None = None
+    subject: str = ""
 
     @property
     def unsure(self) -> bool:
@@ -364,6 +419,7 @@ class Incident:
             touched_at=row["touched_at"],
             identity_id=row["identity"],
             reviewed_by=row["reviewed_by"],
+            subject=row["subject"],
         )
 
 
@@ -404,7 +460,8 @@ class Notice:
     The parts are plain text without mark-up, in the customer's language: `facts` are (label, value) pairs, `quote` is
     the customer's own text (data, never mark-up). `text` is all of it, for a channel that shows no more than text;
     `brief` is what it says beyond what the reader knows. `answers` is the external id of the message that it answers,
-    if it answers a certain one.
+    if it answers a certain one; `references` are the ids, on its channel, of the texts before it in its thread, the
+    oldest first, for those that thread by them; `topic` is the subject that the customer gave their own message.
     """
 
     key: str
@@ -420,6 +477,8 @@ class Notice:
     language: str = "en"
     actions: tuple[Action, ...] = ()
     answers: str = ""
+    references: tuple[str, ...] = ()
+    topic: str = ""
 
     @property
     def text(self) -> str:
@@ -439,7 +498,8 @@ class Notice:
     def from_json(cls, data: Mapping[str, Any]) -> "Notice":
         facts = tuple((label, value) for label, value in data["facts"])
         actions = tuple(Action(**action) for action in data.get("actions", ()))
-        return cls(**{**data, "kind": NoticeKind(data["kind"]), "facts": facts, "actions": actions})
+        read = {"kind": NoticeKind(data["kind"]), "facts": facts, "actions": actions}
+        return cls(**{**data, **read, "references": tuple(data.get("references", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +534,17 @@ class NotificationView:
     provider_id: str | None
     created_at: datetime
     sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Something that came in and of which no message could be made; `size` in bytes, `reason` for people."""
+
+    number: int
+    external_id: str
+    size: int
+    reason: str
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from bot.lanes import Lease, asked_to_wait, backoff, describe
 from bot.measure import step
 from bot.model import TO_CUSTOMERS, Address, Incident, Notice, NoticeKind, Sent
 from bot.pacing import turn
-from bot.ports import Paced, Sender
+from bot.ports import Paced, Sender, Threaded
 from storage import conversations, database, incidents, notifications, paces
 
 log = structlog.get_logger()
@@ -131,6 +131,7 @@ class Outbox:
             waits = not stale and isinstance(sender, Paced) and not _may_go(row, sender.paces(to), now)
             settles_at = now + timedelta(seconds=sender.deadline + 2 * MARGIN)
             begun = not stale and not waits and notifications.mark_sending(row, settles_at)
+            references = _thread(row, sender) if begun else ()
         _, _, notice = _read(lease)  # a card may have been rewritten meanwhile
         if not begun:
             with lease.finishing():
@@ -138,7 +139,8 @@ class Outbox:
             return
         try:
             with step("send"):
-                sent = within(sender.deadline + MARGIN, lambda: sender.send(to, notice))
+                whole = replace(notice, references=references)
+                sent = within(sender.deadline + MARGIN, lambda: sender.send(to, whole))
         except TryLater as exc:
             self._later(lease, exc)
         except Blocked as exc:
@@ -275,6 +277,13 @@ def _may_go(row: dict[str, Any], pauses: Mapping[str, float], now: datetime) -> 
     if mine.goes_at is not None:
         notifications.book(row, mine.goes_at, mine.booked)
     return mine.goes_at is None
+
+
+def _thread(row: dict[str, Any], sender: Sender) -> tuple[str, ...]:
+    """Name what was written before a text in its thread, for a sender that says so in it."""
+    if not isinstance(sender, Threaded) or row["incident"] is None:
+        return ()
+    return tuple(notifications.thread(row, with_customers=row["kind"] in TO_CUSTOMERS))
 
 
 def _read(lease: Lease) -> tuple[dict[str, Any], Address, Notice]:

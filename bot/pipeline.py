@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from peewee import IntegrityError
 
-from bot import files, measure, outbox, reach, routing, wording
+from bot import bounces, files, loops, measure, outbox, quarantine, reach, routing, wording
 from bot.answers import Answers
 from bot.classify import NOBODY
 from bot.customers import identify
@@ -30,7 +30,7 @@ from bot.ports import Classifier, Clock, Dispatcher
 from bot.replies import Done, Replies, catch_up, is_ours, on_timeline
 from bot.routing import Move, Place
 from bot.tickets import Ticket, Tickets, local_number
-from storage import conversations, customers, database, inbox, incidents, jobs
+from storage import conversations, customers, database, inbox, incidents, jobs, participants
 
 log = structlog.get_logger()
 
@@ -66,6 +66,9 @@ class Pipeline:
 
     def _take(self, lease: Lease) -> None:
         incident_id, message = self.receive(lease)
+        if message.kind is MessageKind.BOUNCE:
+            self._finish_with(lease, lambda now: bounces.take(message, self.life, now))
+            return
         message, place, original = self.route(message)
         said = None
         if routing.needs_classifier(place, message):
@@ -77,9 +80,12 @@ class Pipeline:
         elif message.kind in (MessageKind.DELETE, MessageKind.ACTION):
             self._finish_with(lease, lambda now: replies.press(message, place, now))
         else:
-            move = routing.decide(place.incident, message, said, self.policy, self.clock())
+            move = routing.decide(place, message, said, self.policy, self.clock())
             if move in (Move.OPEN, Move.CONTINUE):
                 self._open(lease, incident_id, message, place, said or NOBODY)
+            elif move is Move.QUARANTINE:
+                number = lease.row["id"]
+                self._finish_with(lease, lambda now: quarantine.hold(message, place, number, self.life, now))
             else:
                 self._finish_with(lease, lambda now: replies.take(message, place, move, said, now))
 
@@ -92,6 +98,7 @@ class Pipeline:
         """Find where a message belongs; and, if it changes an earlier one, or is an original that comes after its edit,
         that one. An edit of what was never seen is a new message."""
         with database.session():
+            message = replace(message, muted=loops.suspects(message, self.clock()))
             place = routing.find(message, self.policy, self.clock())
             original = incidents.message(message.channel, message.is_about) if place.conversation else None
         if message.kind is MessageKind.EDIT and original is None:
@@ -118,7 +125,9 @@ class Pipeline:
         self._report(outcome, lanes)
 
     def classify(self, incident_id: str, message: InboundMessage) -> Classification:
-        answer = self.classifier(message.text)
+        if not message.text:  # a mail of pictures, say: nobody can tell
+            return NOBODY
+        answer = self.classifier(f"{message.subject}\n\n{message.text}" if message.subject else message.text)
         log.info(
             "message.classified",
             incident_id=incident_id,
@@ -177,6 +186,7 @@ class Pipeline:
             "last_opened_at": now,
             "touched_at": None,
             "reviewed_by": None,
+            "subject": message.subject,
         }
         while not incidents.open(values):
             values["ticket_id"] = local_number()
@@ -184,6 +194,7 @@ class Pipeline:
         incidents.say([on_timeline(incident_id, message, values["identity"], now)])
         incidents.record(incident_id, now, message.channel, "opened", after=values["ticket_id"])
         routing.lead(values["conversation"], message, ("web", incident_id))
+        participants.add(incident_id, ((to.channel, to.key) for to in message.copied))
         catch_up(message, now)
         return current(incident_id)
 
@@ -192,7 +203,10 @@ class Pipeline:
         the lanes that they wait in."""
         lacks, soon = missing(incident.category, incident.message), self.policy.follow_up_after
         lanes: list[str] = []
-        if not message.automatic:
+        if message.forwarded_by:
+            to = Address(message.channel, message.forwarded_by)
+            lanes = outbox.owe([(to, wording.taken_for(incident, to, message.external_id))], now)
+        elif not message.unanswered:
             about = message.external_id
             lanes = outbox.tell(incident, lambda to: wording.acknowledgement(incident, to, soon, lacks, about), now)
         return lanes + (self.life.alert(incident, "opened", now) if incident.priority == "urgent" else [])
@@ -214,8 +228,9 @@ class Pipeline:
         linked = wording.said("linked_new", incident.language, ticket=incident.ticket_id, old=place.incident.ticket_id)
         return f"{linked} {said}"
 
-    def finish(self, lease: Lease, incident: Incident | None, says: str) -> dict[str, Any]:
-        """Mark the message as handled, with the answer that its sender gets now and for every repetition."""
+    def finish(self, lease: Lease, incident: Incident | None, says: str, quarantined: bool = False) -> dict[str, Any]:
+        """Mark the message as handled, or as one for a person to decide about, with the answer that its sender gets now
+        and for every repetition."""
         outcome: dict[str, Any] = {"message_id": lease.row["incident_id"], "message": says}
         if incident is not None:
             outcome |= {
@@ -226,7 +241,11 @@ class Pipeline:
                 "confidence": incident.confidence,
                 "priority": incident.priority,
             }
-        inbox.done(lease.row["id"], outcome)
+        if quarantined:
+            assert incident is not None
+            inbox.quarantine(lease.row["id"], incident.id, outcome)
+        else:
+            inbox.done(lease.row["id"], outcome)
         return outcome
 
     def _finish_with(self, lease: Lease, change: Callable[[datetime], Done]) -> None:
@@ -235,7 +254,7 @@ class Pipeline:
             done = change(now)
             if done.incident is not None:
                 conversations.add(done.incident.conversation, [("web", lease.row["incident_id"])])
-            outcome = self.finish(lease, done.incident, done.says)
+            outcome = self.finish(lease, done.incident, done.says, quarantined=done.did == "quarantined")
         log.info("message.put", incident_id=outcome.get("incident_id"), move=done.did)
         self._report(outcome, done.lanes)
 

@@ -6,13 +6,14 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from bot.model import (
     Accepted,
     Address,
     Caller,
     Classification,
+    DeadLetter,
     Fetched,
     FileView,
     InboundMessage,
@@ -55,6 +56,14 @@ class Sender(Protocol):
 
 
 @runtime_checkable
+class Threaded(Protocol):
+    """What a sender has besides, whose texts say which others came before them in their thread: they are handed the ids
+    of these (`Notice.references`)."""
+
+    threads: Literal[True]
+
+
+@runtime_checkable
 class Paced(Protocol):
     """What a sender has besides, whose platform takes only so many texts a second."""
 
@@ -72,10 +81,11 @@ class Routes(Protocol):
 class Intake(Protocol):
     """The one way in."""
 
-    def accept(self, message: InboundMessage) -> Accepted:
-        """Commit the message; the platform may be told "received" once this returns. Raises if it is not committed."""
+    def accept(self, message: InboundMessage, original: bytes = b"") -> Accepted:
+        """Commit the message, and with it what it was made of, if that is to be kept; the platform may be told
+        "received" once this returns. Raises if it is not committed."""
 
-    def submit(self, message: InboundMessage) -> "Submission":
+    def submit(self, message: InboundMessage, original: bytes = b"") -> "Submission":
         """The same without waiting: the future completes when the message is committed."""
 
 
@@ -145,8 +155,9 @@ class Commands(Protocol):
     def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
         """Write to the customer; with a `key`, a repetition sends nothing."""
 
-    def note(self, name: str, caller: Caller, text: str, seen_on: str = "") -> Incident:
-        """Write a note; `seen_on` is the channel on whose board it was written, if it was."""
+    def note(self, name: str, caller: Caller, text: str, seen_on: str = "", key: str = "") -> Incident:
+        """Write a note; `seen_on` is the channel on whose board it was written, if it was. With a `key`, a repetition
+        writes nothing."""
 
     def category(self, name: str, caller: Caller, category: str) -> Incident:
         """Say what it is about, or confirm it."""
@@ -175,11 +186,42 @@ class State(Protocol):
     def all(self, beginning: str) -> dict[str, str]:
         """Return everything whose key begins like this."""
 
+    def keep(self, key: str, value: str) -> str:
+        """Put a value unless there is one, and return the one that holds."""
+
     def get_secret(self, key: str) -> str | None:
         """Return what `put_secret` kept. Raises ConfigurationError if DATA_KEY does not open it."""
 
     def put_secret(self, key: str, value: str) -> None:
         """Keep a value encrypted. Raises ConfigurationError if DATA_KEY is not set."""
+
+
+class Originals(Protocol):
+    """What messages were made of, as it came: kept for some time. That of which no message could be made is dead, and
+    waits for a person."""
+
+    def get(self, channel: str, external_id: str) -> bytes:
+        """Return what a message was made of. Raises NotFound if that is not kept, or not any more."""
+
+    def lay_aside(self, channel: str, external_id: str, content: bytes, why: str) -> bool:
+        """Commit something of which no message can be made; `why` is for people. False if it was here already."""
+
+    def laid_aside(self, channel: str) -> list[DeadLetter]:
+        """List what waits for a person, the oldest first."""
+
+    def dead(self, channel: str, number: int) -> tuple[DeadLetter, bytes]:
+        """Return one of these, with what came. Raises NotFound."""
+
+    def revived(self, number: int) -> bool:
+        """Say that a message was made of it after all; False if somebody was quicker."""
+
+
+class Operators(Protocol):
+    """The people who run Firstline."""
+
+    def tell(self, key: str, subject: str, text: str) -> None:
+        """Owe them a text, on the boards and at AGENTS_EMAIL, and return once that is committed. With the same `key`
+        once only."""
 
 
 class Reach(Protocol):
@@ -212,6 +254,8 @@ class Core:
     state: State
     clock: Clock
     reach: Reach
+    originals: Originals
+    operators: Operators
     words: Words = unspoken
 
 

@@ -445,12 +445,13 @@ def _document(person: _Person) -> dict[str, Any]:
 
 
 INCIDENT = (
-    "id", "ticket_id", "external_ticket_id", "customer_id", "channel", "reporter", "language", "status", "message",
+    "id", "ticket_id", "external_ticket_id", "customer_id", "channel", "reporter", "language", "status", "subject",
+    "message",
     "classification", "confidence", "reason", "classified_by", "assignee", "addresses", "chat", "conversation",
     "continues", "created_at", "last_opened_at", "openings", "touched_at", "resolved_at", "resolved_by", "resolutions",
     "reminder_sent",
 )  # fmt: skip
-MESSAGE = ("written_at", "direction", "author", "text", "channel", "external_id", "edited_at", "deleted_at")
+MESSAGE = ("written_at", "direction", "author", "text", "whole", "channel", "external_id", "edited_at", "deleted_at")
 FILE = ("id", "name", "media_type", "size", "state", "reason", "created_at", "kept_at")
 REVISION = ("written_at", "text", "deleted")
 EVENT = ("at", "actor", "name", "before", "after")

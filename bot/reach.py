@@ -13,7 +13,7 @@ import structlog
 from bot import ports
 from bot.model import Address, InboundMessage, Incident
 from bot.ports import Clock
-from storage import customers, database, incidents, reach
+from storage import customers, database, incidents, participants, reach
 
 log = structlog.get_logger()
 
@@ -76,6 +76,16 @@ def places(incident: Incident, marked: set[Address], now: datetime) -> Sequence[
     for to in left_out:
         incidents.record(incident.id, now, to.channel, "left_out", before=str(to), after=told)
     return left
+
+
+def copies(incident: Incident) -> list[Address]:
+    """List who beside the customer gets what a person answers: who got a copy of the customer's own mail; of what is
+    urgent (fraud, a locked account) nobody does."""
+    if incident.priority == "urgent":
+        return []
+    found = [Address(*where) for where in participants.of_incident(incident.id)]
+    marked = lost(found)
+    return [to for to in found if to not in marked and to not in incident.addresses]
 
 
 def mails(incident: Incident, but: Address) -> list[Address]:

@@ -15,7 +15,7 @@ from bot.life import Life, current
 from bot.model import Classification, InboundMessage, Incident, MessageKind
 from bot.ratings import rating
 from bot.routing import Move, Place
-from storage import database, incidents
+from storage import database, incidents, participants
 from storage.lanes import hold
 
 
@@ -50,6 +50,7 @@ class Replies:
         identity = incident.identity_id if is_ours(message) else identify(message, now)
         incidents.say([on_timeline(incident.id, message, identity, now)])
         routing.lead(incident.conversation, message)
+        participants.add(incident.id, ((to.channel, to.key) for to in message.copied))
         catch_up(message, now)
         did, lanes = self._do(move, incident, message, place, said, now)
         if message.attachments:
@@ -68,7 +69,7 @@ class Replies:
         who = message.customer_id
         match move:
             case Move.REOPEN:
-                lanes = self.life.reopen(incident, who, now)
+                lanes = self.life.reopen(incident, who, now, tell=not message.muted)
                 return "reopened", lanes + self._reconsider(current(incident.id), said, now)
             case Move.RESOLVE:
                 return "solved_noted", self.life.resolve(incident, who, "", now, now)
@@ -77,7 +78,7 @@ class Replies:
             case Move.RECORD:
                 return ("message_added" if message.automatic else "thanks_noted"), []
         lanes = []
-        if place.joined and not self._in_burst(incident, message, now):
+        if place.joined and not message.unanswered and not self._in_burst(incident, message, now):
             lanes += outbox.tell(incident, lambda to: wording.added(incident, to, message.external_id), now)
         return "message_added", lanes + self._reconsider(incident, said, now)
 
@@ -196,6 +197,7 @@ def on_timeline(incident_id: str, message: InboundMessage, identity: int | None,
         "direction": "customer",
         "author": message.customer_id,
         "text": message.text,
+        "whole": message.whole or None,
         "identity": identity,
         "created_at": now,
         "written_at": message.written_at or now,

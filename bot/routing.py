@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import TypeGuard
 
 from bot.errors import Rerouted
-from bot.model import SURE, Category, Classification, InboundMessage, Incident, MessageKind, urgency
+from bot.model import SURE, Address, Category, Classification, InboundMessage, Incident, MessageKind, Proof, urgency
 from bot.policy import Policy
 from bot.ratings import rating
 from bot.thanks import is_thanks, says_solved
-from storage import conversations, customers, incidents, lanes
+from storage import conversations, customers, incidents, lanes, participants
 
 
 class Move(StrEnum):
@@ -27,16 +27,18 @@ class Move(StrEnum):
     RESOLVE = "resolve"  # the customer answers our question: it is solved
     RATE = "rate"  # the customer answers our question after the resolution
     RECORD = "record"  # it is kept on the incident, and nothing else happens
+    QUARANTINE = "quarantine"  # nothing shows that its sender may write there: a person decides
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a message belongs. `conversation` is None if it is not known yet; `joined` says that nothing but the
-    private chat leads there."""
+    private chat leads there, `admitted` that the message may do there what messages do."""
 
     incident: Incident | None = None
     conversation: str | None = None
     joined: bool = False
+    admitted: bool = True
 
     def same(self, other: "Place") -> bool:
         """Whether both are the same incident in the same state."""
@@ -44,7 +46,7 @@ class Place:
             place.incident and (place.incident.id, place.incident.status, place.incident.openings)
             for place in (self, other)
         )
-        return (mine, self.conversation) == (theirs, other.conversation)
+        return (mine, self.conversation, self.admitted) == (theirs, other.conversation, other.admitted)
 
 
 def keys(message: InboundMessage) -> list[str]:
@@ -55,15 +57,55 @@ def keys(message: InboundMessage) -> list[str]:
 
 def find(message: InboundMessage, policy: Policy, now: datetime) -> Place:
     """Look up the incident that a message belongs to. Within a session or a transaction."""
-    named = keys(message)
-    known = conversations.known(message.channel, named)
-    conversation = next((known[key] for key in named if key in known), None)
+    conversation = _entitled(message) or _referred(message)
     if conversation is not None:
         found = incidents.of_conversation(conversation)
-        return Place(Incident.of(found[0]) if found else None, conversation)
+        incident = Incident.of(found[0]) if found else None
+        return Place(incident, conversation, admitted=incident is None or _may_write(message, incident))
+    if message.ticket:
+        return _mentioned(message)
     if message.private and not message.thread and not message.fresh:
         return _in_private_chat(message, policy, now)
     return Place()
+
+
+def _entitled(message: InboundMessage) -> str | None:
+    """The conversation that a signed token of ours names: it survives what programs do to all else."""
+    row = incidents.get(message.entitled_to) if message.entitled_to else None
+    return None if row is None else str(row["conversation"])
+
+
+def _referred(message: InboundMessage) -> str | None:
+    named = keys(message)
+    known = conversations.known(message.channel, named)
+    return next((known[key] for key in named if key in known), None)
+
+
+def _may_write(message: InboundMessage, incident: Incident) -> bool:
+    """Whether a message has authority over the incident that it leads to. A reference, or a number, is none."""
+    if message.proof is Proof.PLACE or message.admitted_by:
+        return True
+    if message.entitled_to:
+        row = incidents.get(message.entitled_to)
+        return row is not None and row["conversation"] == incident.conversation
+    return message.proof is Proof.SENDER and takes_part(message.identity, incident)
+
+
+def takes_part(who: Address, incident: Incident) -> bool:
+    """Whether somebody whom a channel has proven is the customer of an incident, or got a copy of what they wrote."""
+    if who in incident.addresses or participants.has(incident.id, who.channel, who.key):
+        return True
+    known = customers.identity(who.channel, who.key)
+    return known is not None and known["customer"] == customers.owner(incident.identity_id)
+
+
+def _mentioned(message: InboundMessage) -> Place:
+    """A ticket's number leads to it only who takes part in it; for others it is a matter of its own."""
+    found = incidents.by_ticket(message.ticket)
+    incident = Incident.of(found[0]) if len(found) == 1 else None
+    if incident is None or not (message.proof is Proof.SENDER and takes_part(message.identity, incident)):
+        return Place()
+    return Place(incident, incident.conversation)
 
 
 def _in_private_chat(message: InboundMessage, policy: Policy, now: datetime) -> Place:
@@ -90,7 +132,7 @@ def lead(conversation: str, message: InboundMessage, *more: tuple[str, str]) -> 
     conversation; what leads elsewhere already stays. Raises Rerouted if one of them has begun to, just now."""
     named = keys(message)
     known = conversations.known(message.channel, named)
-    if next((known[key] for key in named if key in known), conversation) != conversation:
+    if not message.entitled_to and next((known[key] for key in named if key in known), conversation) != conversation:
         raise Rerouted("another message of this conversation came just before")
     new = [(message.channel, key) for key in named if key not in known]
     if not conversations.add(conversation, [*new, *more]):
@@ -101,7 +143,7 @@ def needs_classifier(place: Place, message: InboundMessage) -> bool:
     """Whether it matters what the message is about: if it opens an incident, may do so, or may make one that no agent
     has acted on more urgent."""
     incident = place.incident
-    if message.kind in (MessageKind.DELETE, MessageKind.ACTION):
+    if message.kind in (MessageKind.DELETE, MessageKind.ACTION, MessageKind.BOUNCE) or not place.admitted:
         return False
     if incident is None:
         return True
@@ -112,12 +154,13 @@ def needs_classifier(place: Place, message: InboundMessage) -> bool:
     return rating(message.text) is None
 
 
-def decide(
-    incident: Incident | None, message: InboundMessage, said: Classification | None, policy: Policy, now: datetime
-) -> Move:
-    """Say what a message does to the incident that it belongs to (None: there is none)."""
+def decide(place: Place, message: InboundMessage, said: Classification | None, policy: Policy, now: datetime) -> Move:
+    """Say what a message does to the incident that it belongs to, or that it opens one."""
+    incident = place.incident
     if incident is None:
         return Move.OPEN
+    if not place.admitted:
+        return Move.QUARANTINE
     if message.automatic:
         return Move.JOIN if incident.status == "open" else Move.RECORD
     if incident.status == "open":

@@ -23,6 +23,11 @@ class State(ports.State):
         with database.transaction():
             state.put(key, value)
 
+    def keep(self, key: str, value: str) -> str:
+        """Put a value unless there is one, and return the one that holds: of two processes, the first decides."""
+        with database.transaction():
+            return state.keep(key, value)
+
     def drop(self, key: str) -> bool:
         """Forget what was put under this key, and return whether anything was."""
         with database.transaction():

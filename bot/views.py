@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bot import routing
+from bot import quarantine, routing
 from bot.errors import NotFound
 from bot.model import (
     Address,
@@ -76,7 +76,7 @@ class Views:
         """Find an incident by its id or its ticket id, with its timeline and notifications. Raises NotFound."""
         with database.session():
             waiting = inbox.by_incident(tidy(name).lower())
-            if waiting is None or waiting["state"] == "done":
+            if waiting is None or waiting["state"] in ("done", "quarantined"):
                 return details(known(_goes_on_in(waiting, name)))
         return _received(waiting)
 
@@ -203,7 +203,7 @@ def _or(found: list[database.Row]) -> str:
 def _leads_to(name: str) -> str:
     """The conversation of what goes by this name; of a message that waits, as `_is_in` tells it."""
     row = inbox.by_incident(tidy(name).lower())
-    if row is not None and row["state"] != "done":
+    if row is not None and row["state"] not in ("done", "quarantined"):
         return _is_in(row)
     return str(known(_goes_on_in(row, name), exact=True)["conversation"])
 
@@ -233,7 +233,7 @@ def details(row: database.Row) -> IncidentDetails:
         for event in incidents.events(row["id"])
     ]
     owed = [_notification(notice) for notice in notifications.of_incident(row["id"])]
-    timeline = tuple(sorted(said + done, key=lambda entry: entry.at))
+    timeline = tuple(sorted(said + done + quarantine.entries(row["id"]), key=lambda entry: entry.at))
     files = tuple(_file(file) for file in attachments.of_incident(row["id"]))
     return IncidentDetails(Incident.of(row), timeline, tuple(owed), customers.owner(row["identity"]) or "", files)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.language import ENGLISH, LANGUAGES
-from bot.model import Action, Address, Category, Incident, Notice, NoticeKind
+from bot.model import TO_AGENTS, Action, Address, Category, Incident, Notice, NoticeKind
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 RIGHT_TO_LEFT = frozenset({"ar"})
@@ -247,6 +247,28 @@ def _since_opened(incident: Incident, now: datetime) -> str:
     return _ago(now - (incident.last_opened_at or incident.created_at), ENGLISH)
 
 
+def news(name: str, to: Address, subject: str, text: str) -> Notice:
+    """Tell the people who run Firstline of something that belongs to no incident. `name` is the text's own."""
+    return Notice(
+        key=key_at(f"news.{name}", to),
+        kind=NoticeKind.NEWS,
+        incident_id="",
+        ticket_id="",
+        subject=subject,
+        greeting=subject,
+        lead=text,
+        facts=(),
+        quote="",
+        closing="",
+    )
+
+
+def taken_for(incident: Incident, to: Address, message_id: str) -> Notice:
+    """Tell an agent who forwarded a message by hand whom it was taken to be from."""
+    written = _notice(NoticeKind.NEWS, incident, to, f"forwarded-{message_id}", ENGLISH, customer=incident.customer_id)
+    return replace(written, facts=_facts(incident, ENGLISH), quote=quoted(incident.message), answers=message_id)
+
+
 # --- short answers and words
 
 
@@ -379,6 +401,7 @@ def _notice(
         quote="",
         closing=part("closing"),
         language=language,
+        topic="" if kind in TO_AGENTS else incident.subject,
     )
 
 

@@ -42,9 +42,9 @@ def identities(customer_id: str) -> list[Row]:
 
 
 def mails(customer_id: str) -> list[str]:
-    """List the mail addresses that a customer has proven, the latest first."""
-    found = identities(customer_id)[::-1]
-    return [row["external_id"] for row in found if row["channel"] == "email" and "@" in row["external_id"]]
+    """List the mail addresses that a customer has proven, the latest first. What is only claimed has a space in it."""
+    found = [row["external_id"] for row in identities(customer_id)[::-1] if row["channel"] == "email"]
+    return [address for address in found if "@" in address and " " not in address]
 
 
 def mail(identity_id: int | None) -> str | None:
@@ -67,8 +67,9 @@ def hold(customer_ids: Iterable[str]) -> None:
 
 
 def named(external_id: str) -> list[Row]:
-    """Find the identities that go by this name, on whichever channel."""
-    return rows(Identity.select().where(Identity.external_id == external_id).order_by(Identity.id))
+    """Find the identities that go by this name, or are claimed to, on whichever channel."""
+    names = [external_id, f"claimed {external_id}"]
+    return rows(Identity.select().where(Identity.external_id.in_(names)).order_by(Identity.id))
 
 
 def merge(customer_id: str, into: str) -> bool:

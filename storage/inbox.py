@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import lanes
-from storage.database import Row, execute, first
+from storage.database import Row, execute, find, first, rows, update
 from storage.tables import InboxMessage, utc_text
 
 COLUMNS = "channel, external_id, incident_id, lane, payload, fingerprint, received_at, due_at, state, attempts"
@@ -72,6 +72,41 @@ def done(row_id: int, outcome: Mapping[str, Any]) -> None:
         "UPDATE inbox SET state = 'done', due_at = NULL, error = NULL, outcome = ? WHERE id = ?",
         (json.dumps(outcome, ensure_ascii=False), row_id),
     )
+
+
+def quarantine(row_id: int, incident_id: str, outcome: Mapping[str, Any]) -> None:
+    """Leave a message to a person, who may let it join this incident."""
+    execute(
+        "UPDATE inbox SET state = 'quarantined', due_at = NULL, error = NULL, outcome = ?, quarantined_on = ? "
+        "WHERE id = ?",
+        (json.dumps(outcome, ensure_ascii=False), incident_id, row_id),
+    )
+
+
+def quarantined(incident_id: str | None = None, limit: int = 100) -> list[Row]:
+    """List what waits for a person, the oldest first: all, or what would join one incident."""
+    mine = InboxMessage.state == "quarantined"
+    if incident_id is not None:
+        mine &= InboxMessage.quarantined_on == incident_id
+    return rows(InboxMessage.select().where(mine).order_by(InboxMessage.id).limit(limit))
+
+
+def admit(row: Row, payload: Mapping[str, Any], now: datetime) -> bool:
+    """Put what was quarantined back into its lane; False if somebody was quicker."""
+    changes = {"state": "new", "due_at": now, "attempts": 0, "payload": payload}
+    if not update(InboxMessage, row["id"], changes, "AND state = 'quarantined'"):
+        return False
+    lanes.wake({row["lane"]: now})
+    return True
+
+
+def reject(row_id: int) -> bool:
+    """Say that what was quarantined stays out; False if somebody was quicker."""
+    return update(InboxMessage, row_id, {"state": "done"}, "AND state = 'quarantined'")
+
+
+def by_number(number: int) -> Row | None:
+    return find(InboxMessage, "id = ?", [number])
 
 
 def outcomes(incident_ids: Collection[str]) -> dict[str, Any]:

@@ -200,6 +200,15 @@ def last_said_by_customer(incident_id: str, but: str) -> datetime | None:
     return when
 
 
+def said_before(identity_id: int, text: str, but: str, since: datetime) -> bool:
+    """Whether somebody wrote the same since then, in another message than the one that has the external id `but`."""
+    found = execute(
+        "SELECT 1 FROM messages WHERE identity_id = ? AND created_at >= ? AND text = ? AND external_id <> ? LIMIT 1",
+        (identity_id, utc_text(since), text, but),
+    )
+    return found.fetchone() is not None
+
+
 def revise(values: Mapping[str, Any]) -> None:
     """Keep a text that a message had, or its deletion."""
     insert(Revision, [values])

@@ -1,12 +1,12 @@
 """The texts that we owe. The row is the job of sending it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from storage import lanes
 from storage.database import Row, execute, insert, rows, update
-from storage.tables import Notification
+from storage.tables import Notification, utc_text
 
 
 def owe(owed: Sequence[Mapping[str, Any]]) -> None:
@@ -106,6 +106,49 @@ def cancel_reminders(incident_id: str) -> int:
 def of_incident(incident_id: str) -> list[Row]:
     found = Notification.select().where(Notification.incident == incident_id).order_by(Notification.id)
     return rows(found)
+
+
+def count_to(channel: str, recipient: str, kinds: Collection[str], since: datetime) -> int:
+    """Count the texts of these kinds that were owed to an address since then."""
+    marks = ", ".join("?" for _ in kinds)
+    found = execute(
+        "SELECT COUNT(*) FROM notifications WHERE channel = ? AND recipient = ? AND created_at >= ? "
+        f"AND kind IN ({marks})",
+        (channel, recipient, utc_text(since), *sorted(kinds)),
+    )
+    return int(found.fetchone()[0])
+
+
+def thread(row: Row, with_customers: bool) -> list[str]:
+    """List the ids of what was written by now in the thread that a notification belongs to, the oldest first: of our
+    texts to the same address, and (`with_customers`) of what came in on the same channel."""
+    ours = (
+        "SELECT provider_id, sent_at, 1 FROM notifications WHERE incident_id = ? AND channel = ? AND recipient = ? "
+        "AND provider_id IS NOT NULL AND id < ?"
+    )
+    values = [row["incident"], row["channel"], row["recipient"], row["id"]]
+    if with_customers:
+        theirs = (
+            "SELECT external_id, created_at, 0 FROM messages WHERE incident_id = ? AND channel = ? AND direction = ?"
+        )
+        ours, values = f"{ours} UNION ALL {theirs}", [*values, row["incident"], row["channel"], "customer"]
+    return [str(name) for name, *_ in execute(f"{ours} ORDER BY 2, 3", values).fetchall()]
+
+
+def handed_over(incident_id: str, channel: str, recipient: str) -> list[Row]:
+    """List the texts of an incident that went out on a channel; those of no incident: to this address."""
+    gone = (Notification.channel == channel) & (Notification.status.in_(["sent", "uncertain", "failed"]))
+    if incident_id:
+        return rows(Notification.select().where(gone & (Notification.incident == incident_id)))
+    return rows(
+        Notification.select().where(gone & Notification.incident.is_null() & (Notification.recipient == recipient))
+    )
+
+
+def mark_returned(row: Mapping[str, Any], error: str) -> bool:
+    """It was sent, and did not arrive; False if it was marked already."""
+    changes = {"status": "failed", "due_at": None, "error": error}
+    return update(Notification, row["id"], changes, "AND status IN ('sent', 'uncertain')")
 
 
 def statuses(keys: Sequence[str]) -> dict[str, str]:

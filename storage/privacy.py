@@ -27,6 +27,8 @@ from storage.tables import (
     Lane,
     Message,
     Notification,
+    Original,
+    Participant,
     Revision,
 )
 
@@ -184,8 +186,10 @@ def erase_incident(incident_id: str, customer: str, resolved_by: str | None) -> 
         "addresses": [],
         "chat": "",
         "resolved_by": resolved_by,
+        "subject": "",
     }
     Incident.update(**changes).where(Incident.id == incident_id).execute()
+    Participant.delete().where(Participant.incident == incident_id).execute()
 
 
 def erase_resolver(incident_id: str) -> None:
@@ -195,7 +199,7 @@ def erase_resolver(incident_id: str) -> None:
 
 def erase_message(row: Row) -> tuple[int, int]:
     """Erase a message, its earlier texts and its files; return how many of these there were."""
-    changes = {"text": FORGOTTEN, "external_id": alias()}
+    changes: dict[str, Any] = {"text": FORGOTTEN, "external_id": alias(), "whole": None}
     if row["direction"] == "customer":
         changes["author"] = FORGOTTEN
     Message.update(**changes).where(Message.id == row["id"]).execute()
@@ -247,7 +251,11 @@ def erase_accepted(row: Row) -> None:
         "outcome": None if outcome is None else {**_kept(outcome, KEPT_OF_OUTCOME), "message": FORGOTTEN},
         "state": "done",
         "due_at": None,
+        "quarantined_on": None,
     }
+    Original.delete().where(
+        (Original.channel == row["channel"]) & (Original.external_id == row["external_id"])
+    ).execute()
     InboxMessage.update(**changes).where(InboxMessage.id == row["id"]).execute()
 
 

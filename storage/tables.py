@@ -123,6 +123,7 @@ class Incident(Table):
     last_opened_at = UTCDateTimeField()
     touched_at = UTCDateTimeField(null=True)
     reviewed_by = TextField(null=True)  # the person who has confirmed or changed the category
+    subject = TextField(default="")  # that of its first message
 
     class Meta:
         table_name = "incidents"
@@ -142,6 +143,7 @@ class Message(Counted):
     written_at = UTCDateTimeField()  # by the platform's clock; the timeline is ordered by it
     edited_at = UTCDateTimeField(null=True)
     deleted_at = UTCDateTimeField(null=True)
+    whole = TextField(null=True)  # all that was sent, if that is more than the text
 
     class Meta:
         table_name = "messages"
@@ -212,11 +214,12 @@ class InboxMessage(Counted):
     payload = JSONTextField()
     fingerprint = TextField(default="")
     received_at = UTCDateTimeField()
-    state = TextField(default="new")  # new, done, dead
+    state = TextField(default="new")  # new, done, dead, quarantined
     due_at = UTCDateTimeField(null=True)
     attempts = IntegerField(default=0)
     error = TextField(null=True)
     outcome = JSONTextField(null=True)
+    quarantined_on = TextField(null=True)  # the incident that it would join, if a person lets it
 
     class Meta:
         table_name = "inbox"
@@ -355,6 +358,35 @@ class Attachment(Counted):
         table_name = "attachments"
 
 
+class Original(Counted):
+    """What a message was made of, as it came. One of which no message could be made is `dead`, and waits for a
+    person."""
+
+    channel = TextField()
+    external_id = TextField()
+    content = BlobField(null=True)  # compressed, and sealed; null when its time is over
+    size = BigIntegerField()
+    state = TextField(default="kept")  # dead, expired
+    reason = TextField(null=True)
+    received_at = UTCDateTimeField()
+
+    class Meta:
+        table_name = "originals"
+        indexes = ((("channel", "external_id"), True),)
+
+
+class Participant(Counted):
+    """Somebody beside its customer who takes part in an incident: who got a copy of a message of theirs."""
+
+    incident = ForeignKeyField(Incident)
+    channel = TextField()
+    key = TextField()
+
+    class Meta:
+        table_name = "participants"
+        indexes = ((("incident", "channel", "key"), True),)
+
+
 class Token(Table):
     """A token of the API that was given out; never the token itself."""
 
@@ -397,6 +429,8 @@ ALL = (
     Lane,
     Job,
     Attachment,
+    Original,
+    Participant,
     Token,
     State,
 )

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,8 +21,7 @@ from starlette.applications import Starlette
 from adapters.slack.listen import SlackListener
 from adapters.slack.settings import SlackSettings
 from adapters.slack.translate import Watch
-from bot.ports import Core
-from bot.reach import Reach
+from bot.ports import Core, unspoken
 from bot.state import State
 from storage import dialect
 from storage.tables import InboxMessage
@@ -161,8 +161,7 @@ def settings(api: SlackApi, **more: Any) -> SlackSettings:
 
 
 def core_of(house: House) -> Core:
-    firstline = house.firstline
-    return Core(firstline.intake, firstline.commands, firstline.views, State(), house.clock, Reach(house.clock))
+    return replace(house.firstline.core, words=unspoken)
 
 
 @pytest.fixture

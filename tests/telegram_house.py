@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,6 @@ from starlette.applications import Starlette
 from adapters.telegram import listen
 from adapters.telegram.channel import TelegramChannel
 from adapters.telegram.settings import TelegramSettings
-from bot import wording
-from bot.ports import Core
-from bot.reach import Reach
 from bot.state import State
 from storage.tables import InboxMessage
 from tests.door import Door
@@ -98,8 +96,7 @@ def on_telegram(
         if not board:
             channel.board = None
         house = House(clock, chat=channel, files=[channel])
-        firstline = house.firstline
-        core = Core(firstline.intake, firstline.commands, firstline.views, state, clock, Reach(clock), wording.sentence)
+        core = replace(house.firstline.core, state=state)
         door.app = Starlette()
         try:
             with channel.listening(core, door.app):

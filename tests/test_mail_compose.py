@@ -1,9 +1,11 @@
 """What a confirmation looks like on the wire, and that nobody's text becomes a header or mark-up."""
 
 import email
+import json
+import re
 import smtplib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
@@ -13,8 +15,11 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from adapters.mail.compose import addr_spec, compose, html, message_id, one_line, safe_key
-from bot.model import Action, Notice, NoticeKind
+from adapters.mail.compose import MOST_REFERENCES, addr_spec, compose, html, message_id, one_line, safe_key
+from adapters.mail.sealed import Audience, Sealed, Tokens, digest_of
+from bot import wording
+from bot.language import LANGUAGES
+from bot.model import TO_AGENTS, Action, Address, Category, Incident, Notice, NoticeKind
 
 SENDER = "Firstline <support@firstline.example>"
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -36,6 +41,12 @@ HEADERS = {
 }  # fmt: skip
 ANY_TEXT = st.text(st.characters() | st.sampled_from("\r\n\x00\x0b\x0c\x1e\x85\u2028\u2029\ud800<>&\"'=?:@. \t"))
 TEXT = ANY_TEXT | st.sampled_from(["a\r\nBcc: eve@evil.example", "=?utf-8?q?a=0D=0ABcc:_x?=", "x\n\n--b\nFrom: y"])
+ANY_ID = (
+    TEXT | st.builds("<{}@{}>".format, TEXT, TEXT) | st.sampled_from(["<a@b>", "<=?utf-8?q?a=0Ab?=@b>", "<a@b> <c"])
+)
+ANY_IDS = st.lists(ANY_ID, min_size=1, max_size=5)
+TOKENS = Tokens("k" * 32)
+INCIDENT = "01a20aa6-fe10-7546-96ca-4f715fe2fe96"
 
 
 class Page(HTMLParser):
@@ -197,19 +208,20 @@ def test_an_address_that_is_taken_goes_into_the_envelope_unchanged(address: str)
 
 @seed(2)
 @settings(max_examples=200, deadline=None)
-@given(key=TEXT, ticket=TEXT, subject=TEXT, label=TEXT, quote=TEXT, name=TEXT, language=TEXT)
+@given(key=TEXT, ticket=TEXT, subject=TEXT, label=TEXT, quote=TEXT, name=TEXT, language=TEXT, topic=TEXT, ids=ANY_IDS)
 def test_no_text_becomes_a_header_a_part_or_mark_up(
-    key: str, ticket: str, subject: str, label: str, quote: str, name: str, language: str
+    key: str, ticket: str, subject: str, label: str, quote: str, name: str, language: str, topic: str, ids: list[str]
 ) -> None:
     notice = replace(
         NOTICE, key=key, ticket_id=ticket, subject=subject, greeting=label, lead=label, facts=((label, label),),
-        quote=quote, closing=label, language=language,
+        quote=quote, closing=label, language=language, topic=topic, answers=ids[-1], references=tuple(ids[:-1]),
     )  # fmt: skip
     sender = f"{name.translate({60: None, 62: None})} <support@firstline.example>"
     raw = compose(notice, "ann@example.com", sender, AT)
     mail = read(raw)
 
     headers = HEADERS if ticket else HEADERS - {"x-firstline-ticket"}
+    headers = headers | {"in-reply-to", "references"} if mail["References"] else headers
     assert {header.lower() for header in mail} == headers
     assert len(mail.keys()) == len(headers)
     assert [each.get_content_type() for each in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
@@ -218,7 +230,7 @@ def test_no_text_becomes_a_header_a_part_or_mark_up(
     assert max(map(len, raw.split(b"\r\n"))) <= 998
     assert b"\r" not in raw.replace(b"\r\n", b"").replace(b"\n", b"\r")
     assert set(Page(part(mail, "html")).tags) <= {
-        "html", "head", "meta", "title", "body", "table", "tr", "td", "bdi", "blockquote", "br"
+        "html", "head", "meta", "title", "body", "table", "tr", "td", "div", "bdi", "blockquote", "br"
     }  # fmt: skip
 
 
@@ -234,7 +246,7 @@ def test_a_subject_arrives_as_one_line_of_the_same_words(subject: str) -> None:
 @given(TEXT, TEXT)
 def test_two_keys_never_become_one_name(one: str, other: str) -> None:
     assert (safe_key(one) == safe_key(other)) == (one == other)
-    assert message_id(one, SENDER).isascii()
+    assert message_id(replace(NOTICE, key=one), SENDER).isascii()
     assert "/" not in safe_key(one)
     assert safe_key(one).strip(".")
 
@@ -242,7 +254,177 @@ def test_two_keys_never_become_one_name(one: str, other: str) -> None:
 def test_what_the_reader_can_do_at_once_is_a_link_in_both_parts() -> None:
     actions = (Action("solved", "Yes, it is solved <ok>", "https://support.example/a/x?a=1&b=2"), Action("rate-1", "1"))
     mail = composed(actions=actions)
-    assert "Yes, it is solved <ok>: https://support.example/a/x?a=1&b=2" in part(mail, "plain")
+    assert "\n\nYes, it is solved <ok>:\nhttps://support.example/a/x?a=1&b=2\n" in part(mail, "plain")
     assert 'href="https://support.example/a/x?a=1&amp;b=2"' in part(mail, "html")
     assert part(mail, "html").count("<a ") == 1  # what has no link yet is for a channel with buttons
     assert "Yes, it is solved <ok>" in Page(part(mail, "html")).shown
+
+
+# In its thread
+
+
+def test_a_notice_keeps_its_thread_when_it_is_stored_and_one_from_before_there_were_threads_has_none() -> None:
+    notice = replace(NOTICE, answers="<c2@x>", references=("<c1@x>", "<c2@x>"), topic="Charged twice")
+    stored = json.loads(json.dumps(notice.to_json()))
+    old = {name: value for name, value in stored.items() if name not in ("references", "topic")}
+
+    assert Notice.from_json(stored) == notice
+    assert Notice.from_json(old) == replace(notice, references=(), topic="")
+
+
+def test_a_mail_answers_the_customers_and_refers_to_all_before_it() -> None:
+    mail = composed(answers="<c3@x>", references=("<c1@x>", "<ours@firstline.example>"))
+
+    assert mail["In-Reply-To"] == "<c3@x>"
+    assert mail["References"].split() == ["<c1@x>", "<ours@firstline.example>", "<c3@x>"]
+
+
+@pytest.mark.parametrize(
+    "answers", ["", "1732612345.000200", "key-7", "<no at>", "<a@b", "a@b", "<a@b>\r\nBcc: eve@x.org"]
+)
+def test_a_mail_that_answers_none_is_put_behind_the_last_one(answers: str) -> None:
+    mail = composed(answers=answers, references=("<c1@x>", "<c2@x>"))
+
+    assert mail["In-Reply-To"] == "<c2@x>"
+    assert mail["References"].split() == ["<c1@x>", "<c2@x>"]
+
+
+def test_what_is_answered_is_not_referred_to_twice() -> None:
+    assert composed(answers="<c1@x>", references=("<c1@x>", "<c1@x>"))["References"] == "<c1@x>"
+
+
+def test_the_first_mail_of_a_thread_refers_to_none() -> None:
+    mail = composed(answers="1732612345.000200", references=("not an id", "<two@x> <ids@x>", "<ü@x>"))
+
+    assert mail["In-Reply-To"] is None
+    assert mail["References"] is None
+
+
+def test_of_a_long_thread_the_first_and_the_last_are_named() -> None:
+    references = [f"<{n}@x>" for n in range(200)]
+    named = composed(answers="<200@x>", references=tuple(references))["References"].split()
+
+    assert len(named) == MOST_REFERENCES
+    assert named[:10] == references[:10]
+    assert named[10:] == [*references[181:], "<200@x>"]
+
+
+def test_ids_stand_whole_behind_their_headers_names_one_on_a_line() -> None:
+    ids = tuple(f"<{'x' * 70}{n}@mail.example>" for n in range(3))
+    raw = compose(replace(NOTICE, key="k" * 90, answers=ids[0], references=ids), "ann@example.com", SENDER, AT)
+
+    assert f"\r\nMessage-ID: <{'k' * 90}@firstline.example>\r\n".encode() in raw
+    assert f"\r\nIn-Reply-To: {ids[0]}\r\n".encode() in raw
+    assert f"\r\nReferences: {ids[0]}\r\n {ids[1]}\r\n {ids[2]}\r\n".encode() in raw
+
+
+def test_the_subject_is_the_customers_own_with_the_ticket_number() -> None:
+    assert composed(topic="AW: Zweimal bezahlt, 10 €")["Subject"] == "Re: [TKT-98042a72] Zweimal bezahlt, 10 €"
+    assert composed(topic="Re: [TKT-98042a72] Charged twice")["Subject"] == "Re: [TKT-98042a72] Charged twice"
+
+
+@pytest.mark.parametrize("topic", ["", "Re:", " \r\n "])
+def test_without_a_subject_of_the_customers_it_is_ours(topic: str) -> None:
+    assert composed(topic=topic)["Subject"] == NOTICE.subject
+
+
+@pytest.mark.parametrize("kind", sorted(TO_AGENTS))
+def test_agents_read_our_subject(kind: NoticeKind) -> None:
+    assert composed(kind=kind, topic="Charged twice")["Subject"] == NOTICE.subject
+
+
+# Signed
+
+
+@pytest.mark.parametrize(("kind", "audience"), [(NoticeKind.REMINDER, "customer"), (NoticeKind.ALERT, "agents")])
+def test_a_message_id_and_the_address_for_answers_are_signed(kind: NoticeKind, audience: Audience) -> None:
+    notice = replace(NOTICE, kind=kind, incident_id=INCIDENT)
+    mail = read(compose(notice, "ann@example.com", SENDER, AT, TOKENS, plus=True))
+
+    [reply_to] = mail["Reply-To"].addresses
+    assert TOKENS.read_message_id(mail["Message-ID"]) == Sealed(INCIDENT, audience, "message", digest_of("ack-7"))
+    assert mail["Message-ID"] == message_id(notice, SENDER, TOKENS)
+    assert TOKENS.read_address(reply_to.addr_spec) == Sealed(INCIDENT, audience, "reply")
+    assert (reply_to.display_name, reply_to.domain) == ("Firstline", "firstline.example")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "plus", "incident"), [(TOKENS, False, INCIDENT), (None, True, INCIDENT), (TOKENS, True, "")]
+)
+def test_without_plus_addresses_tokens_or_an_incident_answers_go_to_the_sender(
+    tokens: Tokens | None, plus: bool, incident: str
+) -> None:
+    raw = compose(replace(NOTICE, incident_id=incident), "ann@example.com", SENDER, AT, tokens, plus)
+
+    assert read(raw)["Reply-To"] is None
+
+
+# Automatic or not
+
+
+@pytest.mark.parametrize("kind", sorted(set(NoticeKind) - {NoticeKind.REPLY}))
+@pytest.mark.parametrize(
+    ("answers", "said"), [("<c1@x>", "auto-replied"), ("", "auto-generated"), ("key", "auto-generated")]
+)
+def test_automatic_mail_says_so_and_whether_it_answers_one(kind: NoticeKind, answers: str, said: str) -> None:
+    mail = composed(kind=kind, answers=answers, references=("<c0@x>",))
+
+    assert (mail["Auto-Submitted"], mail["X-Auto-Response-Suppress"], mail["Precedence"]) == (said, "All", "auto_reply")
+
+
+def test_what_an_agent_has_written_is_no_automatic_mail() -> None:
+    mail = composed(kind=NoticeKind.REPLY, answers="<c1@x>")
+
+    assert not {"auto-submitted", "x-auto-response-suppress", "precedence"} & {name.lower() for name in mail}
+
+
+# What it looks like
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_a_page_of_its_own(language: str) -> None:
+    said = ("ann", "email", "<b>10 €</b>", Category.OTHER, None, "", "", "open")
+    incident = Incident(INCIDENT, "TKT-1", None, *said, created_at=AT, language=language)
+    to = Address("email", "ann@example.com")
+    for notice in (
+        wording.acknowledgement(incident, to, timedelta(hours=24), ("amount", "date")),
+        wording.reminder(
+            incident, to, 1, AT, (Action("solved", wording.action_label("solved", language), "https://x"),)
+        ),
+        wording.resolved(incident, to, "done"),
+    ):
+        page = Page(part(read(compose(notice, "ann@example.com", SENDER, AT)), "html"))
+        assert page.attributes == {"lang": language, "dir": "rtl" if language == "ar" else "ltr"}
+        for text in (notice.greeting, *notice.lead.splitlines(), *notice.closing.splitlines(), *sum(notice.facts, ())):
+            assert text in page.shown
+
+
+def test_the_list_of_mails_shows_what_a_mail_says_first() -> None:
+    before_the_page = html(NOTICE).partition("<body")[2].partition("<table")[0]
+
+    assert ">We have opened an incident.</div>" in before_the_page
+    assert len(html(replace(NOTICE, lead="x" * 50_000))) < 60_000
+
+
+def test_a_page_asks_nothing_of_the_network_and_hides_nothing_in_style_sheets() -> None:
+    page = html(replace(NOTICE, actions=(Action("solved", "Yes", "https://support.example/a"),)))
+
+    assert page.count("https://") == 1
+    for word in ("src=", "url(", "<link", "<style", "@import", "<script", "class="):
+        assert word not in page
+
+
+def test_each_paragraph_runs_in_the_direction_of_its_own_words() -> None:
+    page = html(replace(NOTICE, language="ar", lead="أغلقنا التذكرة.\n\nWe have paid it back."))
+
+    assert '<div dir="auto">أغلقنا التذكرة.</div>' in page
+    assert re.search(r'<div dir="auto"[^>]*>We have paid it back\.</div>', page)
+
+
+def test_the_text_part_is_flowed() -> None:
+    mail = composed(quote="word " * 40)
+    text = mail.get_body(("plain",))
+
+    assert text is not None
+    assert text["Content-Type"].params["format"] == "flowed"
+    assert f"\n> {'word ' * 14}\n> {'word ' * 14}\n> word" in part(mail, "plain")

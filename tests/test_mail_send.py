@@ -9,6 +9,7 @@ import socketserver
 import ssl
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,13 +21,16 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import dkim
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
+from adapters.mail.sealed import Sealed, Tokens, digest_of
 from adapters.mail.send import EmlSender, SmtpSender, sender
 from adapters.mail.settings import MailSettings
 from bot.errors import CannotTell, ConfigurationError, TryLater, Uncertain, Undeliverable
@@ -215,12 +219,15 @@ def scripted(*replies: bytes, pause: float = 0.0) -> Iterator[int]:
 
 
 @contextmanager
-def sending(port: int, idle_for: float = 60.0, **settings: Any) -> Iterator[SmtpSender]:
+def sending(
+    port: int, idle_for: float = 60.0, tokens: Callable[[], Tokens] | None = None, plus: bool = False, **settings: Any
+) -> Iterator[SmtpSender]:
     """A sender to this port; in clear text, with short time-outs, if not told otherwise."""
     options = {
         "smtp_tls": "none", "smtp_timeout": timedelta(seconds=5), "mail_from": "Firstline <support@firstline.example>",
     }  # fmt: skip
-    smtp = SmtpSender(configured(smtp_host="127.0.0.1", smtp_port=port, **{**options, **settings}), idle_for)
+    given = configured(smtp_host="127.0.0.1", smtp_port=port, **{**options, **settings})
+    smtp = SmtpSender(given, idle_for, tokens, plus)
     try:
         yield smtp
     finally:
@@ -295,7 +302,7 @@ def test_a_mail_arrives_whole_and_its_receipt_is_its_message_id() -> None:
     [envelope] = server.handler.received
     mail = read(envelope.content)
     body = mail.get_body(("plain",))
-    assert (envelope.mail_from, envelope.rcpt_tos) == ("support@firstline.example", ["ann@example.com"])
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("<>", ["ann@example.com"])
     assert sent.provider_id == mail["Message-ID"] == "<ack-7@firstline.example>"
     assert body is not None
     assert body.get_content().replace("\r\n", "\n").rstrip("\n") == NOTICE.text
@@ -597,6 +604,221 @@ def test_who_finds_all_connections_busy_waits_one_step_and_comes_back_later() ->
         first.result()
 
 
+# Where bounces go
+
+
+AUTOMATIC = replace(NOTICE, incident_id="01a20aa6-fe10-7546-96ca-4f715fe2fe96")
+BY_AN_AGENT = replace(AUTOMATIC, key="reply-1", kind=NoticeKind.REPLY)
+TOKENS = Tokens("k" * 32)
+OWN = "support@firstline.example"
+VERP = "support+"
+
+
+@pytest.mark.parametrize(
+    ("return_path", "plus", "automatic", "by_an_agent"),
+    [
+        ("auto", True, VERP, VERP),
+        ("auto", False, "<>", OWN),
+        ("verp", True, VERP, VERP),
+        ("verp", False, VERP, VERP),
+        ("null", True, "<>", OWN),
+        ("null", False, "<>", OWN),
+        ("from", True, OWN, OWN),
+    ],
+)
+def test_a_bounce_goes_where_it_is_read_and_that_of_automatic_mail_may_go_nowhere(
+    return_path: str, plus: bool, automatic: str, by_an_agent: str
+) -> None:
+    with talking_to(Handler(), tokens=lambda: TOKENS, plus=plus, mail_return_path=return_path) as (smtp, server):
+        smtp.send(ANN, AUTOMATIC)
+        smtp.send(ANN, BY_AN_AGENT)
+
+    assert [_kind_of(envelope) for envelope in server.handler.received] == [automatic, by_an_agent]
+
+
+def _kind_of(envelope: Envelope) -> str:
+    """`VERP` for a return address of ours with a good token, else the address as it is."""
+    assert envelope.mail_from is not None
+    sealed = TOKENS.read_address(envelope.mail_from)
+    return VERP if sealed is not None and sealed.kind == "bounce" else envelope.mail_from
+
+
+def test_a_signed_return_address_says_which_mail_came_back() -> None:
+    with talking_to(Handler(), tokens=lambda: TOKENS, plus=True) as (smtp, server):
+        sent = smtp.send(ANN, AUTOMATIC)
+
+    [envelope] = server.handler.received
+    assert TOKENS.read_address(str(envelope.mail_from)) == Sealed(
+        AUTOMATIC.incident_id, "customer", "bounce", digest_of("ack-7")
+    )
+    assert sent.provider_id == read(envelope.content)["Message-ID"]
+    assert TOKENS.read_message_id(sent.provider_id) is not None
+
+
+def test_without_tokens_there_is_no_signed_return_address() -> None:
+    with talking_to(Handler(), mail_return_path="verp") as (smtp, server):
+        smtp.send(ANN, NOTICE)
+
+    assert server.handler.received[0].mail_from == OWN
+
+
+class OnlyOwn(Handler):
+    """A server that lets nobody be another envelope sender than `support@firstline.example`, and says so at a step."""
+
+    def __init__(self, step: str, refusal: str = "553 5.7.1 sender address rejected") -> None:
+        super().__init__()
+        self.step, self.refusal = step, refusal
+        self.refused = 0
+        self._path: str | None = None
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self._path = address
+        return await super().handle_MAIL(server, session, envelope, address, options)
+
+    async def answer(self, server: SMTP, step: str) -> str:
+        if step == self.step and self._path != OWN:
+            self.refused += 1
+            return self.refusal
+        return await super().answer(server, step)
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+@pytest.mark.parametrize("plus", [True, False])
+def test_where_only_mail_from_may_send_it_sends_and_an_operator_is_told_once(step: str, plus: bool) -> None:
+    handler = OnlyOwn(step)
+    with capture_logs() as logs, talking_to(handler, tokens=lambda: TOKENS, plus=plus) as (smtp, server):
+        for n in range(3):
+            smtp.send(ANN, replace(AUTOMATIC, key=f"ack-{n}"))
+
+    assert [envelope.mail_from for envelope in handler.received] == [OWN] * 3
+    assert (handler.refused, server.connections) == (1, 1)
+    [warning] = [entry for entry in logs if entry["event"] == "smtp.return_path_refused"]
+    assert "MAIL_RETURN_PATH" in warning["remedy"]
+    assert warning["log_level"] == "warning"
+
+
+def test_where_the_server_hangs_up_on_a_sender_the_next_attempt_is_mail_from() -> None:
+    with (
+        capture_logs() as logs,
+        scripted(b"220 hi\r\n", b"250 hi\r\n", b"550 no empty senders\r\n") as port,
+        sending(port) as smtp,
+        pytest.raises(TryLater, match="no empty senders"),
+    ):
+        smtp.send(ANN, NOTICE)
+
+    assert [entry["event"] for entry in logs] == ["smtp.return_path_refused"]
+
+
+def test_a_customer_who_is_refused_under_either_sender_is_undeliverable_and_nothing_is_learnt() -> None:
+    handler = Handler(rcpt=one_by_one("550 5.1.1 no such user", "550 5.1.1 no such user"))
+    with capture_logs() as logs, talking_to(handler) as (smtp, _):
+        with pytest.raises(Undeliverable, match="no such user"):
+            smtp.send(ANN, NOTICE)
+        smtp.send(ANN, NOTICE)
+
+    assert [envelope.mail_from for envelope in handler.received] == ["<>"]
+    assert logs == []
+
+
+def test_where_the_empty_sender_has_worked_a_refused_customer_is_not_asked_for_twice() -> None:
+    handler = Handler(rcpt=one_by_one("250 OK", "550 5.1.1 no such user"))
+    with talking_to(handler) as (smtp, _):
+        smtp.send(ANN, NOTICE)
+        with pytest.raises(Undeliverable):
+            smtp.send(ANN, NOTICE)
+        smtp.send(ANN, NOTICE)
+
+    assert [envelope.mail_from for envelope in handler.received] == ["<>", "<>"]
+
+
+def test_a_server_that_takes_the_empty_sender_no_more_gets_mail_from() -> None:
+    handler = Handler(mail=one_by_one("250 OK", "550 5.1.8 no empty senders"))
+    with talking_to(handler) as (smtp, _):
+        for _ in range(3):
+            smtp.send(ANN, NOTICE)
+
+    assert [envelope.mail_from for envelope in handler.received] == ["<>", OWN, OWN]
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+def test_a_refusal_for_now_says_nothing_of_the_sender(step: str) -> None:
+    handler = OnlyOwn(step, "451 later")
+    with talking_to(handler) as (smtp, _):
+        for _ in range(2):
+            with pytest.raises(TryLater):
+                smtp.send(ANN, NOTICE)
+
+    assert handler.refused == 2
+
+
+def test_no_answer_to_the_message_is_never_followed_by_the_same_mail_from_another_sender() -> None:
+    handler = Handler(data=one_by_one(DROP))
+    with talking_to(handler) as (smtp, server), pytest.raises(Uncertain):
+        smtp.send(ANN, NOTICE)
+
+    assert (server.connections, handler.received) == (1, [])
+
+
+# Signatures (DKIM)
+
+
+@pytest.fixture(scope="module")
+def dkim_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """A file with a private key, and what the DNS says of it."""
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    path = tmp_path_factory.mktemp("dkim") / "dkim.pem"
+    path.write_bytes(pem)
+    return path, b"v=DKIM1; k=rsa; p=" + b64encode(der)
+
+
+def test_a_mail_is_signed_and_arrives_as_it_was_signed(dkim_key: tuple[Path, bytes]) -> None:
+    path, record = dkim_key
+    asked: list[bytes] = []
+
+    def dns(name: bytes, timeout: float = 5) -> bytes:
+        asked.append(name)
+        return record
+
+    notice = replace(AUTOMATIC, quote="dots\n.\n..\nümlaut", topic="Zweimal bezahlt, 10 €", references=("<c1@x>",))
+    signing: dict[str, Any] = {"mail_dkim_key": path, "mail_dkim_selector": "s2026"}
+    with talking_to(Handler(), tokens=lambda: TOKENS, plus=True, **signing) as (smtp, server):
+        smtp.send(ANN, notice)
+
+    content = server.handler.received[0].content
+    assert isinstance(content, bytes)
+    assert dkim.verify(content, dnsfunc=dns)
+    assert asked == [b"s2026._domainkey.firstline.example."]
+    for said, forgery in (
+        (b"<c1@x>", b"<c2@x>"),
+        (b"TKT-98042a72=5D", b"TKT-98042a73=5D"),
+        (b"an incident", b"no incident"),
+    ):
+        forged = content.replace(said, forgery)
+        assert forged != content
+        assert not dkim.verify(forged, dnsfunc=dns)
+
+
+def test_files_are_signed_too(dkim_key: tuple[Path, bytes], tmp_path: Path) -> None:
+    path, record = dkim_key
+    files = EmlSender(configured(outbox=tmp_path, mail_from=OWN, mail_dkim_key=path, mail_dkim_selector="s2026"))
+    files.send(ANN, NOTICE)
+
+    assert dkim.verify((tmp_path / "ack-7.eml").read_bytes(), dnsfunc=lambda name, timeout=5: record)
+
+
+def test_a_file_that_is_no_key_is_named_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("not a key: hunter2")
+
+    with pytest.raises(ConfigurationError, match="MAIL_DKIM_KEY") as caught:
+        sender(configured(mail_dkim_key=tmp_path / "key.pem", mail_dkim_selector="s2026"))
+
+    assert "hunter2" not in str(caught.value)
+
+
 # Encryption and logging in
 
 
@@ -784,6 +1006,11 @@ def test_the_port_follows_from_the_encryption(no_env_file: pytest.MonkeyPatch, t
         ({"MAIL_FROM": "Firstline"}, "MAIL_FROM: .*no mail address"),
         ({"MAIL_FROM": "Firstline <support@a.test> <b@a.test>"}, "MAIL_FROM: .*no mail address"),
         ({"MAIL_FROM": "jürgen@a.test"}, "MAIL_FROM: .*ASCII"),
+        ({"MAIL_RETURN_PATH": "bounce@a.test"}, "MAIL_RETURN_PATH: "),
+        ({"MAIL_DKIM_KEY": "/nowhere/key.pem"}, "MAIL_DKIM_KEY: "),
+        ({"MAIL_DKIM_KEY": __file__}, "MAIL_DKIM_SELECTOR: .*MAIL_DKIM_KEY is set"),
+        ({"MAIL_DKIM_SELECTOR": "s2026"}, "MAIL_DKIM_SELECTOR: .*set MAIL_DKIM_KEY"),
+        ({"MAIL_DKIM_KEY": __file__, "MAIL_DKIM_SELECTOR": "s;2026"}, "MAIL_DKIM_SELECTOR: .*not a selector"),
     ],
 )
 def test_a_half_configuration_is_named_without_its_secret(

@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 MAIL = Address("email", "ana@example.com")
 PHONE = Address("sms", "+14155552671")
 OTHER_LANGUAGES = [language for language in LANGUAGES if language != "en"]
-AGENTS_SECTIONS = {"agents", "agent_reminder", "escalation", "card", "button", "entry"}
+AGENTS_SECTIONS = {"agents", "agent_reminder", "escalation", "card", "button", "entry", "news"}
 WORDS = "Xylophone https://evil.example/login"
 INCIDENT = Incident(
     id="3f2b6c1e-98a7-4d11-8c3a-123456789012",
@@ -56,6 +56,7 @@ TO_AGENTS: dict[NoticeKind, Callable[[Incident, Address], Notice]] = {
     NoticeKind.ALERT: lambda incident, to: wording.alert(incident, to, "opened"),
     NoticeKind.AGENT_REMINDER: lambda incident, to: wording.agents_reminder(incident, to, 7, NOON),
     NoticeKind.ESCALATION: lambda incident, to: wording.escalation(incident, to, 7, NOON),
+    NoticeKind.NEWS: lambda incident, to: wording.taken_for(incident, to, "m-1"),
 }
 ALL = TO_CUSTOMERS | TO_AGENTS
 

@@ -8,17 +8,19 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from adapters.mail.compose import addr_spec, compose, message_id, safe_key, split_sender
-from adapters.mail.session import ConnectionLost, Mail, Session, announce, hand_over, why
+from adapters.mail.compose import addr_spec, audience, compose, is_automatic, message_id, safe_key, split_sender
+from adapters.mail.sealed import Tokens
+from adapters.mail.session import ConnectionLost, Mail, SenderRefused, Session, announce, hand_over, why
 from adapters.mail.settings import MailSettings
 from bot.errors import CannotTell, ConfigurationError, DeliveryFailed, TryLater, Undeliverable
-from bot.model import Address, Notice, Sent, Switch
+from bot.model import Address, Notice, Sent
 from bot.ports import Sender
 
 REPEATS = 5
@@ -26,36 +28,38 @@ REPEATS = 5
 log = structlog.get_logger()
 
 
-def sender(settings: MailSettings) -> Sender:
-    """Return the way out for mail. Raises ConfigurationError if SMTP_CA_FILE holds no certificates."""
-    return EmlSender(settings) if settings.smtp_host is None else SmtpSender(settings)
-
-
-def senders() -> list[Sender]:
-    """Read the settings and return the way out that they give."""
-    return [sender(MailSettings.read())]
-
-
-def switches() -> list[Switch]:
-    """Say where mail goes."""
-    settings = MailSettings.read()
+def sender(settings: MailSettings, tokens: Callable[[], Tokens] | None = None, plus: bool = False) -> Sender:
+    """Return the way out for mail. `tokens` sign its Message-IDs and, with `plus`, the addresses that answers and
+    bounces go to. Raises ConfigurationError if SMTP_CA_FILE holds no certificates, or MAIL_DKIM_KEY no key."""
     if settings.smtp_host is None:
-        return [Switch("email", False, f"mails are written to {settings.outbox}/; SMTP_HOST sends them")]
-    return [Switch("email", True, f"through {settings.smtp_host}:{settings.port}")]
+        return EmlSender(settings, tokens, plus)
+    return SmtpSender(settings, tokens=tokens, plus=plus)
 
 
 class SmtpSender:
     """Sends over a few SMTP connections (RFC 5321) that are kept open and used again.
 
     A connection that was idle for `idle_for` seconds is not used again. `close` says goodbye to those that are idle.
+
+    Where the server takes no envelope sender but MAIL_FROM, it is MAIL_FROM from then on.
     """
 
     name = "email"
     simulated = False
 
-    def __init__(self, settings: MailSettings, idle_for: float = 60.0) -> None:
+    def __init__(
+        self,
+        settings: MailSettings,
+        idle_for: float = 60.0,
+        tokens: Callable[[], Tokens] | None = None,
+        plus: bool = False,
+    ) -> None:
         self.deadline = settings.smtp_deadline.total_seconds()
         self._settings = settings
+        self._writer = Writer(settings, tokens, plus)
+        self._own_path = split_sender(settings.mail_from)[1]
+        self._other_paths_work = False
+        self._only_own_path = False
         self._step = settings.smtp_timeout.total_seconds()
         self._tls = None if settings.smtp_tls == "none" else _trust(settings.smtp_ca_file)
         self._turns = threading.BoundedSemaphore(settings.smtp_connections)
@@ -68,7 +72,7 @@ class SmtpSender:
     def send(self, to: Address, notice: Notice) -> Sent:
         """Hand the mail to the server and return its Message-ID. Raises TryLater, Undeliverable or Uncertain."""
         until = time.monotonic() + self.deadline
-        mail = _mail(to, notice, self._settings.mail_from)
+        mail = self._writer.write(to, notice)
         with self._turn(until):
             self._deliver(mail, until)
         return Sent(mail.message_id)
@@ -108,8 +112,7 @@ class SmtpSender:
         """Send one mail on this session, then keep it if it is still good."""
         session.until = until
         try:
-            announce(session, mail)
-            hand_over(session, mail.data)
+            self._transact(session, mail)
         except DeliveryFailed:
             session.reset()
             raise
@@ -119,6 +122,38 @@ class SmtpSender:
         finally:
             if session.sock is not None:
                 self._keep(session)
+
+    def _transact(self, session: "Session", mail: "Mail") -> None:
+        """Go through MAIL, RCPT and DATA. What is refused for good under another envelope sender than MAIL_FROM is said
+        once more under MAIL_FROM, unless others have worked here: Postfix, for one, refuses a sender only at RCPT."""
+        own = replace(mail, sender=self._own_path)
+        if mail.sender == self._own_path or self._only_own_path:
+            return _say(session, own)
+        try:
+            _say(session, mail)
+        except (SenderRefused, Undeliverable) as refused:
+            if self._other_paths_work and isinstance(refused, Undeliverable):
+                raise
+            session.reset()
+            if session.sock is None:  # it has hung up as well: the next attempt is under MAIL_FROM
+                if isinstance(refused, SenderRefused):
+                    self._keep_to_own_path(str(refused))
+                raise
+            _say(session, own)
+            self._keep_to_own_path(str(refused))
+        else:
+            self._other_paths_work = True
+        return None
+
+    def _keep_to_own_path(self, refusal: str) -> None:
+        with self._lock:
+            is_news, self._only_own_path = not self._only_own_path, True
+        if is_news:
+            log.warning(
+                "smtp.return_path_refused",
+                reason=refusal,
+                remedy="bounces go to MAIL_FROM now: set MAIL_RETURN_PATH to from, or have the mail server take others",
+            )
 
     def _keep(self, session: "Session") -> None:
         session.idle_since = time.monotonic()
@@ -162,15 +197,15 @@ class EmlSender:
     name = "email"
     simulated = True
 
-    def __init__(self, settings: MailSettings) -> None:
+    def __init__(self, settings: MailSettings, tokens: Callable[[], Tokens] | None = None, plus: bool = False) -> None:
         self.deadline = settings.smtp_deadline.total_seconds()
-        self._sender = settings.mail_from
+        self._writer = Writer(settings, tokens, plus)
         self._outbox = settings.outbox
 
     def send(self, to: Address, notice: Notice) -> Sent:
         """Write the file and return the Message-ID. Raises TryLater if it cannot be written, Undeliverable if the
         address is none."""
-        mail = _mail(to, notice, self._sender)
+        mail = self._writer.write(to, notice)
         try:
             self._outbox.mkdir(parents=True, exist_ok=True)
             _write_whole(self._path(notice), mail.data)
@@ -186,7 +221,7 @@ class EmlSender:
             return None
         except OSError as exc:
             raise CannotTell(f"cannot read the folder OUTBOX: {exc.strerror or type(exc).__name__}", REPEATS) from exc
-        return Sent(message_id(notice.key, self._sender))
+        return Sent(self._writer.message_id(notice))
 
     def _path(self, notice: Notice) -> Path:
         return self._outbox / f"{safe_key(notice.key)}.eml"
@@ -195,19 +230,66 @@ class EmlSender:
         """Nothing is held."""
 
 
-def _mail(to: Address, notice: Notice, mail_from: str) -> Mail:
+class Writer:
+    """Writes notices as mails in their envelopes."""
+
+    def __init__(self, settings: MailSettings, tokens: Callable[[], Tokens] | None, plus: bool) -> None:
+        self._from = settings.mail_from
+        self._given = tokens
+        self._plus = plus
+        self._path = settings.mail_return_path
+        if self._path == "auto":
+            self._path = "verp" if plus else "null"
+        self._sign = _signer(settings)
+
+    @property
+    def _tokens(self) -> Tokens | None:
+        return None if self._given is None else self._given()
+
+    def write(self, to: Address, notice: Notice) -> Mail:
+        """Return the mail. Raises Undeliverable if the address is none."""
+        try:
+            recipient = addr_spec(to.key)
+        except ValueError as exc:
+            raise Undeliverable(str(exc)) from None
+        return Mail(
+            sender=self.return_path(notice),
+            recipient=recipient,
+            message_id=self.message_id(notice),
+            data=self._sign(compose(notice, recipient, self._from, tokens=self._tokens, plus=self._plus)),
+        )
+
+    def message_id(self, notice: Notice) -> str:
+        return message_id(notice, self._from, self._tokens)
+
+    def return_path(self, notice: Notice) -> str:
+        """Return the envelope sender, where a bounce goes to. The empty one, which RFC 3834, 3.3 wants for automatic
+        mail, is none for what a person has written: they must learn that it did not arrive."""
+        address = split_sender(self._from)[1]
+        if self._path == "verp" and self._tokens is not None:
+            return self._tokens.bounce_address(address, notice.key, notice.incident_id, audience(notice))
+        return "" if self._path == "null" and is_automatic(notice) else address
+
+
+def _say(session: Session, mail: Mail) -> None:
+    announce(session, mail)
+    hand_over(session, mail.data)
+
+
+def _signer(settings: MailSettings) -> Callable[[bytes], bytes]:
+    """Return what signs a mail, if there is a key. Raises ConfigurationError if it cannot be used."""
+    path, selector = settings.mail_dkim_key, settings.mail_dkim_selector
+    if path is None or selector is None:
+        return lambda mail: mail
+    from adapters.mail.dkim_sign import sign, usable
+
     try:
-        recipient = addr_spec(to.key)
-    except ValueError as exc:
-        raise Undeliverable(str(exc)) from None
-    return Mail(
-        # The envelope sender is a real address, not the empty one of RFC 3834: a bounce must come back, to be read.
-        # What keeps other automatons from answering is Auto-Submitted and Precedence.
-        sender=split_sender(mail_from)[1],
-        recipient=recipient,
-        message_id=message_id(notice.key, mail_from),
-        data=compose(notice, recipient, mail_from),
-    )
+        key = path.read_bytes()
+    except OSError as exc:
+        raise ConfigurationError(f"MAIL_DKIM_KEY: cannot be read: {exc.strerror or type(exc).__name__}") from exc
+    usable(key)
+    domain = split_sender(settings.mail_from)[1].rpartition("@")[2]
+    return lambda mail: sign(mail, key, selector, domain)
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:

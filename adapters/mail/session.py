@@ -141,9 +141,13 @@ class _Incoming(io.RawIOBase):
         return self._session.limit(self._session.sock).recv_into(buffer)
 
 
+class SenderRefused(TryLater):
+    """Raised when the server refuses the envelope sender for good. An operator can put that right, or another one."""
+
+
 def announce(session: Session, mail: Mail) -> None:
     """Go as far as the server's "start mail input". Nothing of the message has gone out yet, so whatever happens here
-    is no unknown outcome. Raises ConnectionLost, TryLater or Undeliverable."""
+    is no unknown outcome. Raises ConnectionLost, SenderRefused, TryLater or Undeliverable."""
     options = mail.options(session)
     _ask(session, "MAIL", lambda: session.mail(mail.sender, options))
     _ask(session, "RCPT", lambda: session.rcpt(mail.recipient))
@@ -186,8 +190,9 @@ def _ask(session: Session, step: str, command: Callable[[], tuple[int, bytes]], 
 def _refusal(step: str, code: int, text: bytes) -> DeliveryFailed:
     """5xx is final (RFC 5321, 4.2.1), unless it is us whom the server refuses: then an operator can put it right."""
     reason = f"the mail server refused {step}: {_reply(code, text)}"
-    ours = code in NOT_AUTHENTICATED or (step == "MAIL" and code != TOO_LARGE)
-    return TryLater(reason) if code < 500 or ours else Undeliverable(reason)
+    if code < 500 or code in NOT_AUTHENTICATED:
+        return TryLater(reason)
+    return SenderRefused(reason) if step == "MAIL" and code != TOO_LARGE else Undeliverable(reason)
 
 
 def why(exc: Exception) -> str:

@@ -1,6 +1,7 @@
 """Settings of mail, out and in."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,10 +11,13 @@ from urllib.parse import unquote
 
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 
-from adapters.mail.compose import split_sender
+from adapters.mail.compose import SAFE, addr_spec, split_sender
 from bot.settings import Duration, FromEnvironment
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}  # RFC 6409, RFC 8314, RFC 5321
+LISTEN = re.compile(r"(smtp|lmtp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})/?")
+TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
+SHORTEST_TOKEN = 16
 IMAP_PORTS = {"imaps": 993, "imap": 143, "imap+plain": 143}  # RFC 8314, RFC 3501
 IMAP_URL = re.compile(
     r"(?P<scheme>imaps|imap|imap\+plain)://(?P<user>[^:/]+):(?P<password>[^/]+)"
@@ -25,6 +29,15 @@ IMAP_IS_WRITTEN = (
     "be left out"
 )
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A place at which mail is taken: `protocol` is smtp or lmtp."""
+
+    protocol: str
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +108,9 @@ class MailSettings(FromEnvironment):
     mail_dkim_key: FilePath | None = Field(
         None, description="Private key (PEM) to sign outgoing mail with; needs MAIL_DKIM_SELECTOR and the extra `dkim`."
     )
-    mail_dkim_selector: str | None = Field(None, description="Selector of MAIL_DKIM_KEY in the DNS.")
+    mail_dkim_selector: str | None = Field(
+        None, description="Selector of MAIL_DKIM_KEY in the DNS.", validate_default=True
+    )
 
     @property
     def port(self) -> int:
@@ -141,6 +156,18 @@ class MailSettings(FromEnvironment):
         if not address.isascii():
             raise ValueError("the part before the @ must be ASCII: not every server takes other letters from a sender")
         return mail_from
+
+    @field_validator("mail_dkim_selector")
+    @classmethod
+    def _comes_with_a_key(cls, selector: str | None, info: ValidationInfo) -> str | None:
+        key = info.data.get("mail_dkim_key")
+        if selector is None and key is not None:
+            raise ValueError("MAIL_DKIM_KEY is set, but not its selector: set MAIL_DKIM_SELECTOR too, or neither")
+        if selector is not None and "mail_dkim_key" in info.data and key is None:
+            raise ValueError("a selector without a key: set MAIL_DKIM_KEY too, or neither of the two")
+        if selector is not None and not SAFE.fullmatch(selector):
+            raise ValueError("not a selector: letters, digits, hyphens and dots, as in s2026 of s2026._domainkey")
+        return selector
 
 
 class MailInSettings(FromEnvironment):
@@ -200,6 +227,106 @@ class MailInSettings(FromEnvironment):
     max_mail: int = Field(10_000_000, ge=10_000, le=100_000_000, description="Largest mail that is taken in, in bytes.")
 
     @property
+    def plus(self) -> bool:
+        """Whether mail to support+anything@ arrives."""
+        if self.mail_plus is not None:
+            return self.mail_plus
+        providers = (self.mailgun_signing_key, self.sendgrid_public_key, self.postmark_auth, self.ses_topics)
+        return self.imap_url is None and any(way is not None for way in (self.mail_listen, *providers))
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether mail comes in over HTTP, too."""
+        tokens = (self.mail_token, self.mailgun_signing_key, self.sendgrid_public_key, self.postmark_auth)
+        return bool(self.topics) or any(token is not None for token in tokens)
+
+    @property
+    def agents(self) -> frozenset[str]:
+        """The agents' addresses, in lower case."""
+        return frozenset(address.lower() for address in _addresses(self.mail_agents))
+
+    def own(self, mail_from: str) -> frozenset[str]:
+        """Our own addresses, in lower case; `mail_from` is MAIL_FROM."""
+        found = _addresses(self.mail_addresses) or [split_sender(mail_from)[1]]
+        return frozenset(address.lower() for address in found)
+
+    @field_validator("mail_addresses", "mail_agents")
+    @classmethod
+    def _are_addresses(cls, written: str) -> str:
+        try:
+            _addresses(written)
+        except ValueError:
+            raise ValueError("must be mail addresses such as support@shop.example, with commas between them") from None
+        return written
+
+    @field_validator("mail_key")
+    @classmethod
+    def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().encode()) < 32:
+            raise ValueError("needs at least 32 bytes")
+        return key
+
+    @property
+    def listens(self) -> tuple[Listen, ...]:
+        """Where mail is taken by SMTP or LMTP."""
+        found = [match for one in _split(self.mail_listen) if (match := LISTEN.fullmatch(one)) is not None]
+        return tuple(Listen(match[1], match[2].strip("[]"), int(match[3])) for match in found)
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The SNS topics that may bring mail."""
+        return frozenset(_split(self.ses_topics))
+
+    @field_validator("mail_listen")
+    @classmethod
+    def _says_where(cls, written: str | None) -> str | None:
+        for one in _split(written):
+            match = LISTEN.fullmatch(one)
+            if match is None or not 0 < int(match[3]) < 65536:
+                raise ValueError("write smtp://127.0.0.1:2525 or lmtp://127.0.0.1:2424; commas between several")
+        return written
+
+    @field_validator("mail_token")
+    @classmethod
+    def _is_a_token(cls, token: SecretStr | None) -> SecretStr | None:
+        written = "" if token is None else token.get_secret_value()
+        if token is not None and not (len(written) >= SHORTEST_TOKEN and re.fullmatch(r"[!-~]+", written)):
+            raise ValueError(
+                f"needs at least {SHORTEST_TOKEN} characters, ASCII and without spaces. Make one: "
+                'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+            )
+        return token
+
+    @field_validator("sendgrid_public_key")
+    @classmethod
+    def _is_a_public_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+            from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+            try:
+                loaded = load_der_public_key(b64decode(key.get_secret_value(), validate=True))
+            except ValueError:
+                loaded = None
+            if not isinstance(loaded, EllipticCurvePublicKey):
+                raise ValueError("is not the verification key that SendGrid shows, one line that begins with MFkw")
+        return key
+
+    @field_validator("postmark_auth")
+    @classmethod
+    def _is_a_user_and_a_password(cls, written: SecretStr | None) -> SecretStr | None:
+        if written is not None and not re.fullmatch(r"[^:]+:.+", written.get_secret_value()):
+            raise ValueError("write USER:PASSWORD, as it stands before the @ in the address that Postmark calls")
+        return written
+
+    @field_validator("ses_topics")
+    @classmethod
+    def _are_topics(cls, written: str | None) -> str | None:
+        if not all(TOPIC.fullmatch(one) for one in _split(written)):
+            raise ValueError("write ARNs such as arn:aws:sns:eu-west-1:123456789012:mail, with commas between them")
+        return written
+
+    @property
     def mailboxes(self) -> tuple[ImapMailbox, ...]:
         """The mailboxes of IMAP_URL."""
         return () if self.imap_url is None else tuple(map(ImapMailbox.parse, self.imap_url.get_secret_value().split()))
@@ -237,3 +364,11 @@ class MailInSettings(FromEnvironment):
         yield from super()._secrets()
         for mailbox in self.mailboxes:
             yield mailbox.password
+
+
+def _addresses(written: str) -> list[str]:
+    return [addr_spec(part) for part in written.split(",") if part.strip()]
+
+
+def _split(written: str | None) -> list[str]:
+    return [part.strip() for part in (written or "").split(",") if part.strip()]

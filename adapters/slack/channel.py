@@ -9,7 +9,7 @@ from adapters.slack.installations import INSTALL, OneToken, Tokens, tokens
 from adapters.slack.send import HOME, SlackSender
 from adapters.slack.settings import SlackSettings
 from bot.model import Address, Fetched, Switch
-from bot.ports import Channel, Core, FileSource, Routes, State
+from bot.ports import Channel, Core, FileSource, Originals, Routes, State
 from bot.settings import Settings
 
 
@@ -40,7 +40,7 @@ class SlackChannel(SlackSender, Channel, FileSource):
         return self._files.fetch(ref, most)
 
 
-def channels(state: State) -> list[Channel]:
+def channels(state: State, originals: Originals) -> list[Channel]:
     """Read the settings and return the channel, if it is on. Raises ConfigurationError."""
     settings = SlackSettings.read()
     if not settings.is_on:

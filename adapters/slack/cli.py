@@ -1,5 +1,4 @@
-"""`bot slack …`: setting up Slack, and finding out what is wrong. The context holds what opens the database and returns
-its State."""
+"""`bot slack …`: setting up Slack, and finding out what is wrong. The context holds what opens the database."""
 
 import typer
 
@@ -23,7 +22,11 @@ def print_checks(context: typer.Context) -> None:
     settings, core = SlackSettings.read(), Settings.read()
     if not settings.is_on:
         raise ConfigurationError("SLACK_BOT_TOKEN is not set: docs/slack.md leads there, from nothing.")
-    known = OneToken.set_in(settings) if settings.slack_client_id is None else tokens(settings, core, context.obj(core))
+    known = (
+        OneToken.set_in(settings)
+        if settings.slack_client_id is None
+        else tokens(settings, core, context.obj.state(core))
+    )
     is_right = True
     for finding in Checks(settings, core.public_url, known).findings():
         is_right = is_right and finding.verdict in (Verdict.FINE, Verdict.HINT)

@@ -7,7 +7,7 @@ from adapters.telegram.files import TelegramFiles
 from adapters.telegram.send import TelegramSender
 from adapters.telegram.settings import TelegramSettings
 from bot.model import Address, Fetched, Switch
-from bot.ports import Channel, Core, FileSource, Routes, State
+from bot.ports import Channel, Core, FileSource, Originals, Routes, State
 from bot.settings import Settings
 
 
@@ -32,7 +32,7 @@ class TelegramChannel(TelegramSender, Channel, FileSource):
         return self._files.fetch(ref, most)
 
 
-def channels(state: State) -> list[Channel]:
+def channels(state: State, originals: Originals) -> list[Channel]:
     """Read the settings and return the channel, if there is a token. Raises ConfigurationError."""
     settings = TelegramSettings.read()
     if settings.telegram_bot_token is None:

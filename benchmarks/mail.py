@@ -1,0 +1,106 @@
+"""Mails a second, from their bytes to a committed incident with its classification, its file kept and its answer
+written, against django-helpdesk's `get_email` on the same folder.
+
+    python benchmarks/mail.py [rounds] [mails]
+
+Both on SQLite on the same disk, both write their answers into files, both on the same cores; in turns. Each mail has
+20 KB: text, HTML and an attachment. django-helpdesk is installed into a virtual environment of its own, beside this
+project's.
+"""
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import venv
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from harness import ROOT, Figures, plain_environment
+
+HERE = Path(__file__).parent
+HELPDESK = ROOT / ".venv-helpdesk"
+VERSION = "django-helpdesk==2.6.1"
+SAID = (
+    "My card was charged twice for order {n}, please look at it.",
+    "I cannot log in, my account has been locked since {n} o'clock.",
+    "There is a payment of {n} euros on my statement that I never made.",
+    "I sent the shoes back {n} days ago and still wait for my refund.",
+    "The payment for order {n} failed, but the money is gone.",
+)
+
+
+def main() -> None:
+    given = [int(argument) for argument in sys.argv[1:3]]
+    rounds, mails = [*given, *(5, 200)[len(given) :]]
+    python = helpdesk()
+    rate, memory = Figures("mails a second: ours / django-helpdesk's"), Figures("peak memory: ours / django-helpdesk's")
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as place:
+            ours = contender([sys.executable, str(HERE / "mail_ours.py")], Path(place) / "ours", mails, number)
+            theirs = contender([python, str(HERE / "mail_helpdesk.py")], Path(place) / "theirs", mails // 4, number)
+        assert ours["done"] == ours["sent"] == ours["kept"] == mails, ours
+        assert theirs["done"] == theirs["sent"] == mails // 4, theirs
+        fast, slow = mails / ours["seconds"], (mails // 4) / theirs["seconds"]
+        print(
+            f"ours {fast:.0f}/s (committed at {mails / ours['committed']:.0f}/s), {ours['peak_kb'] // 1024} MB; "
+            f"django-helpdesk {slow:.1f}/s, {theirs['peak_kb'] // 1024} MB",
+            flush=True,
+        )
+        rate.values.append(fast / slow)
+        memory.values.append(ours["peak_kb"] / theirs["peak_kb"])
+    good = rate.say("at least 12", lambda ratio: ratio >= 12)
+    good &= memory.say("at most 1", lambda ratio: ratio <= 1)
+    sys.exit(not good)
+
+
+def helpdesk() -> str:
+    """Install django-helpdesk, once, and return its interpreter."""
+    python = HELPDESK / "bin" / "python"
+    if not python.exists():
+        venv.create(HELPDESK, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", VERSION], check=True)
+    return str(python)
+
+
+def contender(command: list[str], place: Path, mails: int, seed: int) -> dict[str, Any]:
+    """Let one of the two take a folder of mails in; return its figures."""
+    folder, workspace = place / "mails", place / "work"
+    folder.mkdir(parents=True)
+    workspace.mkdir()
+    for number in range(mails):
+        (folder / f"{number:05}.eml").write_bytes(mail(number, seed))
+    done = subprocess.run(
+        [*command, str(folder), str(workspace)],
+        env=plain_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def mail(number: int, seed: int) -> bytes:
+    """A mail of 20 KB from somebody who writes for the first time."""
+    chance = random.Random(seed * 1_000_000 + number)
+    said = SAID[number % len(SAID)].format(n=chance.randrange(100, 999))
+    lines = [said, "", *(f"I have been a customer since {chance.randrange(1990, 2026)}." for _ in range(25))]
+    written = EmailMessage()
+    written["From"] = f"Customer {number} <customer{number}@example.com>"
+    written["To"] = "support@localhost"
+    written["Subject"] = f"Question {number}"
+    written["Date"] = "Tue, 24 Nov 2026 10:00:00 +0000"
+    written["Message-ID"] = f"<{seed}.{number}@example.com>"
+    written.set_content("\n".join(lines))
+    written.add_alternative("".join(f"<p>{line}</p>\n" for line in lines), subtype="html")
+    image = b"\x89PNG\r\n\x1a\n" + chance.randbytes(12_000)
+    written.add_attachment(image, maintype="image", subtype="png", filename="screenshot.png")
+    return written.as_bytes()
+
+
+main()
