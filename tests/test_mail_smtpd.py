@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -425,6 +425,21 @@ def test_a_client_that_says_nothing_is_sent_away() -> None:
         assert wire.reply().startswith("220 ")
         assert wire.reply().startswith("421 4.4.2 ")
         assert wire.reply() == ""
+
+
+def test_a_client_that_does_not_read_what_it_is_told_is_sent_away() -> None:
+    def is_let_in() -> bool:
+        with here.wire() as again:
+            return again.reply().startswith("220 ")
+
+    with site(Patience(idle=0.2, connections=1)) as here, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", here.ports["smtp"]))
+        deaf.settimeout(0.2)
+        with suppress(OSError):
+            while deaf.send(b"EHLO relay.example.com\r\n" * 500):
+                pass
+        wait_until(is_let_in)
 
 
 def test_a_client_that_never_ends_its_mail_is_sent_away() -> None:

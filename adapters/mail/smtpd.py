@@ -279,6 +279,7 @@ class SmtpSession(SMTP):
 
     def _timeout_cb(self) -> None:
         self._leave("421 4.4.2 You have said nothing for too long")
+        self.loop.call_later(min(self._hall.patience.idle, 10), self.abort)  # if it does not read either
 
     async def _handle_client(self) -> None:
         with suppress(ConnectionError):  # it has gone, and there is nobody to tell
