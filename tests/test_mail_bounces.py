@@ -364,6 +364,10 @@ def test_the_returned_mail_counts_more_than_the_references() -> None:
     assert only(raw).digest == digest_of("ack-7")
 
 
+def test_of_several_references_the_last_is_the_mail_that_came_back() -> None:
+    assert only(report(POSTFIX, "Subject: Hi", head=f"References: {OTHER} {OURS}\n")).message_id == OURS
+
+
 def test_a_complaint_and_a_receipt_are_no_bounces() -> None:
     receipt = POSTFIX.replace("Action: failed\nStatus: 5.1.1", "Disposition: automatic-action/MDN-sent; displayed")
 
