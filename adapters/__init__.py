@@ -13,5 +13,5 @@ CLASSIFIERS = ("adapters.gemini",)
 DESKS = ("adapters.ticket_desk",)
 """Modules with `desks() -> list[TicketDesk]`, and `switches()`."""
 
-COMMANDS = ("adapters.http.cli", "adapters.slack.cli", "adapters.telegram.check")
+COMMANDS = ("adapters.http.cli", "adapters.slack.cli", "adapters.telegram.check", "adapters.mail.cli")
 """Modules with `add_commands(app: typer.Typer)`."""

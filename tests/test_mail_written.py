@@ -90,14 +90,14 @@ INTRODUCTIONS = {
     "Thunderbird, Ukrainian": "05.05.16 10:03, Firstline Support пише:",
     "Thunderbird, Hungarian": "2016. 05. 05. 10:03 keltezéssel, Firstline Support írta:",
     "Thunderbird, Slovak": "Dňa 5. 5. 2016 o 10:03 Firstline Support napísal(a):",
-    "Outlook for Mac": "On 5/5/16, 10:03 AM, \"Firstline Support\" <help@shop.example> wrote:",
-    "Exchange, on behalf": "On 5 May 2016 10:03, \"Firstline via Desk\" <help@shop.example<mailto:help@shop.example>> wrote:",
+    "Outlook for Mac": 'On 5/5/16, 10:03 AM, "Firstline Support" <help@shop.example> wrote:',
+    "Exchange, on behalf": 'On 5 May 2016 10:03, "Firstline via Desk" <help@shop.example<mailto:help@shop.example>> wrote:',
     "Notes": "Firstline Support <help@shop.example> wrote on 05/05/2016 10:03:11 AM:",
     "Proton": "On Thursday, May 5th, 2016 at 10:03 AM, Firstline Support <help@shop.example> wrote:",
     "Samsung, name first": "Firstline Support <help@shop.example> wrote:",
     "Mail.ru": "Четверг, 5 мая 2016, 10:03 +03:00 от Firstline Support <help@shop.example>:",
     "Yandex": '05.05.2016, 10:03, "Firstline Support" <help@shop.example>:',
     "NetEase": 'At 2016-05-05 10:03:11, "Firstline Support" <help@shop.example> wrote:',
-    "NetEase, Chinese": "在 2016-05-05 10:03:11，\"Firstline Support\" <help@shop.example> 写道：",
+    "NetEase, Chinese": '在 2016-05-05 10:03:11，"Firstline Support" <help@shop.example> 写道：',
 }
 """Where the names of the programs stand for how they write: the sentences are made up."""

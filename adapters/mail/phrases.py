@@ -3,7 +3,8 @@
 All are in lower case (casefolded), without the dashes, stars and colons around them.
 """
 
-FROM, DATE, TO, CC, SUBJECT, REPLY_TO, OTHER = "from", "date", "to", "cc", "subject", "reply-to", "other"
+FROM, DATE, TO, CC, SUBJECT, REPLY_TO = "from", "date", "to", "cc", "subject", "reply-to"
+MESSAGE_ID, OTHER = "message-id", "other"
 
 LABELS = {
     FROM: """
@@ -47,15 +48,16 @@ LABELS = {
     REPLY_TO: """
         reply-to|reply to|antwort an|antworten an|répondre à|risposta|rispondi a|responder a|responder para
         antwoord aan|antwoorden aan|svar till|svar til|svara till|vastaus|vastausosoite|odpowiedz do|odpověď komu
-        odpovědět komu|odpovedať komu|válaszcím|răspuns către|răspundeți|ответить|обратный адрес|отговор до|кому відповісти
-        yanıtla|yanıt adresi|απάντηση προς|回复|回复地址|回覆|返信先|회신|회신 주소|الرد على|השב ל
+        odpovědět komu|odpovedať komu|válaszcím|răspuns către|răspundeți|ответить|обратный адрес|отговор до
+        кому відповісти|yanıtla|yanıt adresi|απάντηση προς|回复|回复地址|回覆|返信先|회신|회신 주소|الرد على|השב ל
     """,
+    MESSAGE_ID: "message-id|message id|nachrichten-id|id de message|id del mensaje|id messaggio|id da mensagem",
     OTHER: """
-        importance|priority|sensitivity|attachments|attachment|organization|message-id|wichtigkeit|priorität|anlagen
+        importance|priority|sensitivity|attachments|attachment|organization|wichtigkeit|priorität|anlagen
         anhang|anhänge|pièces jointes|pièce jointe|importancia|datos adjuntos|adjuntos|allegati|allegato
         anexos|anexo|bijlagen|bijlage|urgentie|prioritet|vedhæftede filer|vedlegg|bilagor|liitteet|tärkeys|załączniki
-        přílohy|prílohy|mellékletek|atașări|вложения|важность|вкладення|важливість|прикачени файлове|ekler|附件|添付ファイル
-        重要度|첨부|첨부파일|優先級|优先级|المرفقات|קבצים מצורפים|message id|mailed-by|posted at|conversation
+        přílohy|prílohy|mellékletek|atașări|вложения|важность|вкладення|важливість|прикачени файлове|ekler
+        附件|添付ファイル|重要度|첨부|첨부파일|優先級|优先级|المرفقات|קבצים מצורפים|mailed-by|posted at|conversation
     """,
 }
 """What stands before the colon in the header block of a quoted or forwarded mail."""
@@ -95,8 +97,9 @@ FORWARDED = """
     vidarebefordrat meddelande|vidarebefordrat brev|början på vidarebefordrat brev|påbörjat vidarebefordrat brev
     börja vidarebefordrat brev|vidarebefordrat mejl|videresendt meddelelse|videresendt besked|videresendt mail
     start på videresendt besked|start på videresendt meddelelse|videresendt melding|videresendt e-post
-    videresendt e-post begynner|begynnelse på videresendt melding|start på videresendt melding|starten på videresendt melding
-    áframsend skilaboð|áframsent bréf|välitetty viesti|edelleenlähetetty viesti|välitetty viesti alkaa
+    videresendt e-post begynner|begynnelse på videresendt melding|start på videresendt melding
+    starten på videresendt melding|áframsend skilaboð|áframsent bréf|välitetty viesti|edelleenlähetetty viesti
+    välitetty viesti alkaa
     lähetetty edelleen viesti|edastatud sõnum|edastatud kiri|pārsūtīts ziņojums|pārsūtītais ziņojums
     persiųstas laiškas|persiunčiamas laiškas|wiadomość przekazana dalej|przekazana wiadomość|przekazywana wiadomość
     wiadomość przesłana dalej|początek przekazywanej wiadomości|początek przekazanej wiadomości|przeposlaná zpráva
@@ -104,8 +107,9 @@ FORWARDED = """
     začiatok preposlanej správy|továbbított üzenet|továbbított levél|a továbbított levél kezdete|mesaj redirecționat
     mesaj redirectionat|mesaj transmis|începutul mesajului redirecționat|препратено съобщение|препратено писмо
     начало на препратеното съобщение|пересланное сообщение|пересылаемое сообщение|переадресованное сообщение
-    начало переадресованного сообщения|начало пересылаемого сообщения|начало пересланного сообщения|перенаправленное сообщение
-    переслане повідомлення|переадресоване повідомлення|початок пересланого повідомлення|початок листа, що пересилається
+    начало переадресованного сообщения|начало пересылаемого сообщения|начало пересланного сообщения
+    перенаправленное сообщение|переслане повідомлення|переадресоване повідомлення|початок пересланого повідомлення
+    початок листа, що пересилається
     прослеђена порука|proslijeđena poruka|prosleđena poruka|posredovano sporočilo|poslano naprej
     προωθημένο μήνυμα|μήνυμα που προωθήθηκε|έναρξη προωθημένου μηνύματος|iletilen mesaj|yönlendirilmiş ileti
     iletilmiş mesaj|iletilen ileti başlangıcı|iletilmiş ileti|yönlendirilen mesaj|başlangıç yönlendirilen ileti
@@ -152,7 +156,8 @@ SENT_FROM = """
     this message was sent|this email was sent|this mail was sent|typed on|written on|composed on
     von meinem|von meiner|vom|gesendet von|gesendet mit|gesendet über|gesendet vom|gesendet aus|gesendet per
     diese nachricht wurde|diese e-mail wurde|diese mail wurde
-    provenance|envoyé de|envoyé depuis|envoyé à partir|envoyé avec|envoyé par|envoyé via|envoyé du|envoyée depuis|ce message a été
+    provenance|envoyé de|envoyé depuis|envoyé à partir|envoyé avec|envoyé par|envoyé via|envoyé du|envoyée depuis
+    ce message a été
     cet e-mail a été
     enviado desde|enviado de|enviado con|enviado a través|enviado por|enviado mediante|enviado usando
     este mensaje ha sido|este mensaje fue|enviado dende|enviat des|enviat amb

@@ -48,7 +48,8 @@ OF_LISTS = ("mailing list", "unsubscribe", "listinfo", "abmelden", "désabonner"
 
 UNSEEN = "\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff"
 DIGITS = {zero + number: str(number) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for number in range(10)}
-SEEN = str.maketrans({"\xa0": " ", "\u202f": " ", "\u3000": " ", "\uff1a": ":", **dict.fromkeys(UNSEEN), **DIGITS})
+SIGNS: dict[int, str] = {0xA0: " ", 0x202F: " ", 0x3000: " ", 0xFF1A: ":"}
+SEEN = SIGNS | DIGITS | {ord(mark): "" for mark in UNSEEN}
 """As a line is looked at: without the marks that nobody sees, and with the colon of full width as a
 colon, and with the digits of all scripts as ours."""
 
@@ -97,15 +98,44 @@ def written(text: str) -> str:
     """Return what the author of this plain text wrote; an empty text only if all of it is quoted under a line that says
     whose it is. Without such a line a quote is taken for a part of what they wrote if they answer below it, or if there
     is nothing else."""
-    rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    seen = ((number, row.translate(SEEN).strip()) for number, row in enumerate(rows) if row and not row.isspace())
-    lines = [Line(number, row) for number, row in islice(((a, b) for a, b in seen if b), MOST_LINES + 1)]
-    rest = lines.pop().number if len(lines) > MOST_LINES else len(rows)
-    kept = _kept(lines, _Reader(lines).pieces())
-    parts = ["\n".join(rows[lines[a].number : lines[b - 1].number + 1]) for a, b in kept]
-    if rest < len(rows) and kept and kept[-1][1] == len(lines):
-        parts.append("\n".join(rows[rest:]))
-    return "\n\n".join(parts).strip()
+    page = Page.of(text)
+    own = (Kind.TEXT, Kind.QUOTE, Kind.SIGNATURE)
+    return page.said() or (text.strip() if all(piece.kind in own for piece in page.pieces) else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A text, told apart: all its rows, the lines among them that are not blank, and which pieces those make. Lines
+    beyond `MOST_LINES` are not told apart: `rest` is the row with which they begin."""
+
+    rows: list[str]
+    lines: list[Line]
+    pieces: list[Piece]
+    rest: int
+
+    @classmethod
+    def of(cls, text: str) -> "Page":
+        rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        seen = ((number, row.translate(SEEN).strip()) for number, row in enumerate(rows) if row and not row.isspace())
+        lines = [Line(number, row) for number, row in islice(((a, b) for a, b in seen if b), MOST_LINES + 1)]
+        rest = lines.pop().number if len(lines) > MOST_LINES else len(rows)
+        return cls(rows, lines, _Reader(lines).pieces(), rest)
+
+    def said(self) -> str:
+        """Return what is neither quoted nor a signature; empty if there is nothing."""
+        kept = _chosen(self.lines, self.pieces)
+        parts = ["\n".join(self.rows[self.lines[a].number : self.lines[b - 1].number + 1]) for a, b in kept]
+        if self.rest < len(self.rows) and kept and kept[-1][1] == len(self.lines):
+            parts.append("\n".join(self.rows[self.rest :]))
+        return "\n\n".join(parts).strip()
+
+    def above(self, at: int) -> str:
+        """Return the rows above this line."""
+        return "\n".join(self.rows[: self.lines[at].number])
+
+    def below(self, at: int) -> str:
+        """Return the rows from this line on; none, if there is no such line."""
+        return "\n".join(self.rows[self.lines[at].number :]) if at < len(self.lines) else ""
 
 
 class _Reader:
@@ -312,19 +342,13 @@ def _is_named(first: str, looks: int, quoted: bool) -> bool:
     return verb is not None and 0 < verb <= MOST_NAMES
 
 
-def _kept(lines: Sequence[Line], pieces: Sequence[Piece]) -> list[tuple[int, int]]:
-    """Return the ranges of lines that stay."""
-    if pieces and all(piece.kind in (Kind.TEXT, Kind.QUOTE, Kind.SIGNATURE) for piece in pieces):
-        return _chosen(lines, pieces) or [(0, len(lines))]
-    return _chosen(lines, pieces)
-
-
 def _chosen(lines: Sequence[Line], pieces: Sequence[Piece]) -> list[tuple[int, int]]:
+    """Return the ranges of lines that stay."""
     kept: list[tuple[int, int]] = []
     quote: list[tuple[int, int]] = []
     said, before = False, Kind.TEXT
     for index, piece in enumerate(pieces):
-        if piece.kind is Kind.TEXT and not (said and before is Kind.SIGNATURE and _is_short(piece)):
+        if piece.kind is Kind.TEXT and not (before is Kind.SIGNATURE and _is_short(piece)):
             start, end = _trimmed(lines, piece)
             if start < end:
                 kept += [*quote, (start, end)]
