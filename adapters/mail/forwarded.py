@@ -14,7 +14,8 @@ from adapters.mail.written import Kind, Page, written
 MARKS_ABOVE = 3
 """How many lines a program puts above its header block: a rule, a sentence."""
 
-LINK_IN_LINK = re.compile(r"<?\[?([^\s<>\[\]()]+@[^\s<>\[\]()]+?)\]?[<(]mailto:[^<>()]*[>)]>?", re.IGNORECASE)
+PLAIN = r"[^\s<>\[\]()@]{1,64}@[^\s<>\[\]()@]{1,255}"
+LINK_IN_LINK = re.compile(rf"<?\[?({PLAIN})\]?\s?[<(]mailto:[^<>()]{{1,320}}[>)]>?", re.IGNORECASE)
 MAILTO = re.compile(r"[\[<]\s*mailto:\s*([^\[\]<>\s]+)\s*[\]>]", re.IGNORECASE)
 ZONE = re.compile(r"[+-]\d\d:?\d\d\b|\b(?:GMT|UTC|Z)\b", re.IGNORECASE)
 ZONE_IN_WORDS = re.compile(r"\(?\b(?:GMT|UTC)\s?([+-])(\d{1,2})(?::?(\d\d))?\)?", re.IGNORECASE)
@@ -142,31 +143,32 @@ class _Provider:
     code: re.Pattern[str]
 
 
+REST = r"[^\s<>\"')\]]{0,300}"
+"""What follows in a link."""
+
+ZOHO = r"(?:[a-z0-9-]{1,30}\.){0,3}zoho(?:mail|accounts)?\.(?:com|eu|in|com\.au|jp|com\.cn|sa)"
+
 PROVIDERS = (
     # "(#123456789) Gmail Forwarding Confirmation - Receive Mail from ann@gmail.com"; with a house's name for Gmail in
     # Workspace. The second link, .../uf-..., is to refuse.
     _Provider(
         "Gmail",
         re.compile(r"forwarding-noreply@google\.com"),
-        re.compile(r"https://(?:mail-settings|mail|isolated\.mail)\.google\.com/mail/(?:u/\d+/)?vf-[^\s<>\"')\]]+"),
-        re.compile(r"(?<![\w#/.-])[(]?#?(\d{6,12})\b"),
+        re.compile(rf"https://(?:mail-settings|mail)\.google\.com/mail/(?:u/\d+/)?vf-{REST}"),
+        re.compile(r"(?<![\w#/.-])\(?#?(\d{6,12})\b"),
     ),
     # https://www.zoho.com/mail/help/email-forwarding.html: a link, behind which Zoho asks for the password.
     _Provider(
         "Zoho",
-        re.compile(r"[^@]+@(?:[a-z0-9-]+\.)*zoho(?:mail|accounts)?\.(?:com|eu|in|com\.au|jp|com\.cn|sa)"),
-        re.compile(
-            r"https://[a-z0-9.-]*\bzoho\.[a-z.]+/[^\s<>\"')\]]*(?:forward|verif|confirm)[^\s<>\"')\]]*", re.IGNORECASE
-        ),
+        re.compile(rf"[^@]+@{ZOHO}"),
+        re.compile(rf"https://{ZOHO}/{REST}(?:forward|verif|confirm){REST}", re.IGNORECASE),
         re.compile(r"(?!)"),
     ),
     # How Microsoft proves that an address is somebody's: a code.
     _Provider(
         "Microsoft",
         re.compile(r"account-security-noreply@accountprotection\.microsoft\.com"),
-        re.compile(
-            r"https://account\.(?:live|microsoft)\.com/[^\s<>\"')\]]*(?:verif|confirm)[^\s<>\"')\]]*", re.IGNORECASE
-        ),
+        re.compile(rf"https://account\.(?:live|microsoft)\.com/{REST}(?:verif|confirm){REST}", re.IGNORECASE),
         re.compile(r"(?<![\w#/.-])(\d{4,8})\b"),
     ),
 )

@@ -28,7 +28,7 @@ LABELS = {
         送信日時|送信日|日時|日付|보낸 날짜|보낸날짜|날짜|전송|보낸 시간|보낸시간|발송일|enviat|তারিখ
     """,
     TO: """
-        to|an|à|destinataire|para|destinatario|destinatário|a|aan|till|til|vastaanottaja|kenelle|saaja|kellele
+        to|an|à|destinataire|para|destinatario|destinatário|a|aan|till|til|vastaanottaja|kenelle|saaja|kellele|adressaat
         adresaat|kam|adresāts|adresatas|do|odbiorca|komu|címzett|către|catre|la|до|кому|до кого|получатель|получател
         отримувач|за|za|prejemnik|primatelj|прима|προς|παραλήπτης|kime|alıcı|إلى|الى|אל|ל|به|گیرنده|प्रति|को|सेवा में
         kepada|penerima|tới|đến|người nhận|ถึง|ผู้รับ|收件人|收件者|宛先|받는 사람|받는사람|수신|수신인|per a|প্রাপক

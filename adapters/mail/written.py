@@ -106,28 +106,29 @@ def written(text: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A text, told apart: all its rows, the lines among them that are not blank, and which pieces those make. Lines
-    beyond `MOST_LINES` are not told apart: `rest` is the row with which they begin."""
+    beyond `MOST_LINES` are not told apart: they go where the last one goes."""
 
     rows: list[str]
     lines: list[Line]
     pieces: list[Piece]
-    rest: int
 
     @classmethod
     def of(cls, text: str) -> "Page":
         rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         seen = ((number, row.translate(SEEN).strip()) for number, row in enumerate(rows) if row and not row.isspace())
-        lines = [Line(number, row) for number, row in islice(((a, b) for a, b in seen if b), MOST_LINES + 1)]
-        rest = lines.pop().number if len(lines) > MOST_LINES else len(rows)
-        return cls(rows, lines, _Reader(lines).pieces(), rest)
+        lines = [Line(number, row) for number, row in islice(((a, b) for a, b in seen if b), MOST_LINES)]
+        return cls(rows, lines, _Reader(lines).pieces())
 
     def said(self) -> str:
         """Return what is neither quoted nor a signature; empty if there is nothing."""
         kept = _chosen(self.lines, self.pieces)
-        parts = ["\n".join(self.rows[self.lines[a].number : self.lines[b - 1].number + 1]) for a, b in kept]
-        if self.rest < len(self.rows) and kept and kept[-1][1] == len(self.lines):
-            parts.append("\n".join(self.rows[self.rest :]))
-        return "\n\n".join(parts).strip()
+        return "\n\n".join("\n".join(self.rows[self._row(a) : self._end(b)]) for a, b in kept).strip()
+
+    def _row(self, at: int) -> int:
+        return self.lines[at].number
+
+    def _end(self, at: int) -> int:
+        return len(self.rows) if at == len(self.lines) else self._row(at - 1) + 1
 
     def above(self, at: int) -> str:
         """Return the rows above this line."""
@@ -285,12 +286,13 @@ def is_rule(line: str, words: bool = False) -> bool:
 def is_footer(line: str) -> bool:
     """Whether a line says from which telephone, or with which program, the mail was sent."""
     text = LINKS.sub(" ", line[:LONGEST_MARK]).casefold().strip(DASHES + ".,:;!\"'")
-    words = text.split()
+    words = [word.strip(",.;:!") for word in text.split()]
     if not words or len(words) > 14 or not MONEY.isdisjoint(words):
         return False
     if (text.startswith(GET) or text.endswith(SENT_LAST)) and any(name in text for name in PROGRAM):
         return True
-    device = any(word.startswith(DEVICE) for word in words[:8]) or any(name in text for name in DEVICE_UNSPACED)
+    parts = [*words[:8], *text.replace("-", " ").split()[:8]]
+    device = any(part.startswith(DEVICE) for part in parts) or any(name in text for name in DEVICE_UNSPACED)
     if text.startswith(SENT) or text.endswith(SENT_LAST):
         return device or not MINE.isdisjoint(words[:8])
     return device and "from" in words[:2] and len(words) <= (5 if words[0] == "from" else 3)
