@@ -135,12 +135,17 @@ WROTE = """
     пишет|писал|писала|писал(а)|написав|написала|написав(-ла)|написав(ла)|написав/ла|пише|писав|писала|напісаў|напісала
     написао|написала|написао/ла|написао(ла)|napisao|napisao/la|napisao/napisala|napisal/a|piše|έγραψε|έγραφε|γράφει|yazdı
     yazdi|yazmış|كتب|كتبت|كتب/ت|כתב|כתבה|כתב/ה|כתב(ה)|نوشت|نوشته|लिखा|लिखते|menulis|tulis|viết|เขียนว่า|escriure|escrigué
-    idatzi|লিখেছেন|লিখেছে|எழுதியது|எழுதினார்|shkroi|skryf|geskryf
+    quoting|zitat|citando|citerar|citerer|idatzi|লিখেছেন|লিখেছে|எழுதியது|எழுதினார்|shkroi|skryf|geskryf
 """
 """What somebody did who is quoted below: each a word of its own."""
 
 WROTE_UNSPACED = "写道|寫道|写到|寫到|のメール|書きました|からのメッセージ|작성|님이 씀|썼습니다|เขียน|लिखा"
 """The same, in scripts that put no space around it."""
+
+THE_AUTHORS_OWN = (
+    "i|we|my|our|your|ich|wir|mein|meine|ihr|ihre|je|j'ai|nous|vous|votre|notre|nosotros|nuestro|eu|я|мы|ваш"
+)
+"""What a person says who tells of a mail, and no program that quotes one."""
 
 REPLY_ABOVE = """
     reply above this line|type your reply above|reply above the line|write above this line|antworten sie oberhalb
@@ -195,7 +200,8 @@ SENT_AT_THE_END = """
 DEVICES = """
     phone|iphon|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|oneplus|oppo|realme|pixel|nokia|htc|xperia|motorola|alcatel
     blackberry|windows|outlook|gmx|web.de|gmail|yahoo|proton|mailbox|airmail|spark|thunderbird|k-9|bluemail|aquamail|aqua
-    mymail|boxer|superhuman|zoho|tutanota|mobil|cell|handy|smartphone|tablet|telefon|telefón|teléfono|téléphone
+    nexus|kindle|honor|lenovo|asus|fairphone|verizon|vodafone|t-mobile|hotmail|aol|icloud|yandex|typeapp|cloudmagic|newton
+    polymail|shortwave|mailtrack|canary|missive|fairemail|roundcube|nine|mymail|boxer|superhuman|zoho|tutanota|mobil|cell|handy|smartphone|tablet|telefon|telefón|teléfono|téléphone
     móvil|movil|celular|cellular|telemóvel|telefoon|mobiel|puhelim|apple|ios|телефон|смартфон|мобильн|мобільн
     мобилн|устройств|пошт|почт|κινητό|τηλέφωνο|συσκευ|جوال|هاتف|موبايل|جهاز|آيفون|الايفون|טלפון|אייפון|נייד|גלקסי|گوشی
     تلفن|آیفون|फ़ोन|फोन|मोबाइल|điện thoại|di động|โทรศัพท์|มือถือ|ไอโฟน|手机|手機|移动|行動|邮箱|郵件|邮件|電話|スマホ
@@ -218,6 +224,16 @@ PROGRAMS = "outlook|yahoo|bluemail|proton|mailspring|edison|spark"
 
 MY = "my|meinem|meiner|mon|ma|mi|mio|mia|meu|minha|mijn|min|mitt|mein|mojego|mojej|mého|mojí|môjho|моего|моей|мого|моєї"
 """The same."""
+
+EXCUSES = """
+    please excuse|please forgive|please pardon|excuse|pardon|forgive|apologies for|sorry for|bitte entschuldigen
+    entschuldigen sie|entschuldige|merci d'excuser|veuillez excuser|désolé pour|disculpe|disculpa|perdón por|scusa
+    desculpe|excuseer|sorry voor
+"""
+"""How the line below it begins, in which telephones are sorry for their writers ..."""
+
+TYPING = "typo|brevity|autocorrect|auto-correct|misspell|tippfehler|rechtschreib|kürze|faute|errores de|tipfout"
+"""... and for what."""
 
 NO_DEVICE = (
     "account|konto|compte|cuenta|conto|conta|rekening|card|karte|carte|tarjeta|carta|bank|wallet|paypal|счет|счёта"

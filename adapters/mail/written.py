@@ -15,6 +15,7 @@ from adapters.mail import block
 from adapters.mail.block import Line
 from adapters.mail.phrases import (
     DEVICES,
+    EXCUSES,
     FORWARDED,
     FORWARDED_BY,
     GET_THE_PROGRAM,
@@ -25,6 +26,8 @@ from adapters.mail.phrases import (
     REPLY_ABOVE,
     SENT_AT_THE_END,
     SENT_FROM,
+    THE_AUTHORS_OWN,
+    TYPING,
     WROTE,
     WROTE_UNSPACED,
     phrases,
@@ -37,12 +40,16 @@ LONGEST_INTRODUCTION = 4
 
 LONGEST_SIGNATURE = 20
 LONGEST_LIST_FOOTER = 8
+"""In lines."""
+
 MOST_NAMES = 8
 """How many words may stand before "wrote" when no date does."""
 
 LONG_LINE = 60
 LONG_RULE = 20
 LONGEST_ON_A_CARD = 60
+"""In letters."""
+
 ON_A_CARD = re.compile(r"^(?:\w{0,12}[.:]? ?)\+?[\d ()/.-]{8,20}$|^\W*(?:https?://|www\.)\S+$|^\S{1,12}:? ?\S+@\S+$")
 OF_LISTS = ("mailing list", "unsubscribe", "listinfo", "abmelden", "désabonner", "darse de baja")
 
@@ -50,10 +57,13 @@ UNSEEN = "\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff"
 DIGITS = {zero + number: str(number) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for number in range(10)}
 SIGNS: dict[int, str] = {0xA0: " ", 0x202F: " ", 0x3000: " ", 0xFF1A: ":"}
 SEEN = SIGNS | DIGITS | {ord(mark): "" for mark in UNSEEN}
-"""As a line is looked at: without the marks that nobody sees, and with the colon of full width as a
-colon, and with the digits of all scripts as ours."""
+"""As a line is looked at: without the marks that nobody sees, the colon of full width as a colon, the digits of all
+scripts as ours."""
 
-DASHES = "-\u2013\u2014\u2015\u2500_=*~#<>+ \t"
+PIXEL = "\u1427"
+"""What a program that tracks mails leaves below them."""
+
+DASHES = PIXEL + "-\u2013\u2014\u2015\u2500_=*~#<>+ \t"
 DELIMITERS = frozenset({"--", "\u2014", "\u2013", "\u2014\u2014", "__"})
 DATE = re.compile(r"\b(?:19|20)\d\d\b|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{2,4}\s?[\u5e74\ub144]")
 TIME = re.compile(r"\d{1,2}[:.h\u6642\u65f6]\s?\d{2}\b|\d{1,2}:\d{2}")
@@ -61,15 +71,16 @@ BEGINS_WITH_DATE = re.compile(r"(?!(?:19|20)\d\d(?![-./\u5e74\ub144])\b)(?:[^\W\
 SENTENCE_END = re.compile(r"[^\W\d_]{4}[.!?]$")
 LINKS = re.compile(r"\(?<?https?://\S+|[\[\]()<>*_]")
 
-DATED, TIMED, ADDRESSED, WROTE_IT = 1, 2, 4, 8
-"""What a line, or some, have of what an introduction has: bits."""
+DATED, TIMED, ADDRESSED, WROTE_IT, PERSONAL = 1, 2, 4, 8, 16
+"""What a line, or some, have of what an introduction has, or has not (words such as "I"): bits."""
 
 COMPLETE = DATED | TIMED | WROTE_IT
 
+PERSONS = phrases(THE_AUTHORS_OWN)
 ORIGINALS, FORWARDS, FORWARDERS = phrases(ORIGINAL), phrases(FORWARDED), tuple(phrases(FORWARDED_BY))
 VERBS, UNSPACED_VERBS, ABOVE = phrases(WROTE), tuple(phrases(WROTE_UNSPACED)), tuple(phrases(REPLY_ABOVE))
 SENT, SENT_LAST, GET = tuple(phrases(SENT_FROM)), tuple(phrases(SENT_AT_THE_END)), tuple(phrases(GET_THE_PROGRAM))
-PROGRAM = tuple(phrases(PROGRAMS))
+PROGRAM, SORRY, MISTYPED = tuple(phrases(PROGRAMS)), tuple(phrases(EXCUSES)), tuple(phrases(TYPING))
 DEVICE, MINE, MONEY = tuple(phrases(DEVICES)), phrases(MY), phrases(NO_DEVICE)
 DEVICE_UNSPACED = tuple(name for name in DEVICE if name > "\u0e00")
 
@@ -121,7 +132,7 @@ class Page:
 
     def said(self) -> str:
         """Return what is neither quoted nor a signature; empty if there is nothing."""
-        kept = _chosen(self.lines, self.pieces)
+        kept = _joined(_chosen(self.lines, self.pieces))
         return "\n\n".join("\n".join(self.rows[self._row(a) : self._end(b)]) for a, b in kept).strip()
 
     def _row(self, at: int) -> int:
@@ -258,6 +269,7 @@ def looks_of(text: str) -> int:
         | (TIMED if TIME.search(text) else 0)
         | (ADDRESSED if address else 0)
         | (WROTE_IT if _verb_at(text) is not None else 0)
+        | (0 if PERSONS.isdisjoint(text.casefold().split()) else PERSONAL)
     )
 
 
@@ -279,7 +291,7 @@ def is_rule(line: str, words: bool = False) -> bool:
     """Whether a line is only drawn; also around a few words, if `words`."""
     inner = line.strip(DASHES)
     if not inner:
-        return len(line) > 1
+        return len(line) > 1 or line == PIXEL
     return words and len(inner) < 50 and line[:3].strip(DASHES) == "" and line[-3:].strip(DASHES) == ""
 
 
@@ -289,6 +301,8 @@ def is_footer(line: str) -> bool:
     words = [word.strip(",.;:!") for word in text.split()]
     if not words or len(words) > 14 or not MONEY.isdisjoint(words):
         return False
+    if text.startswith(SORRY) and any(what in text for what in MISTYPED):
+        return True
     if (text.startswith(GET) or text.endswith(SENT_LAST)) and any(name in text for name in PROGRAM):
         return True
     parts = [*words[:8], *text.replace("-", " ").split()[:8]]
@@ -331,14 +345,14 @@ def _is_named_with_address(first: str, looks: int, quoted: bool) -> bool:
 
 def _is_dated(first: str, looks: int, quoted: bool) -> bool:
     """Whether this is one like "On 5 May 2016 at 10:00, Ann wrote:"."""
-    if looks & (DATED | WROTE_IT) != DATED | WROTE_IT or not (looks & TIMED or quoted):
+    if looks & (DATED | WROTE_IT | PERSONAL) != DATED | WROTE_IT or not (looks & TIMED or quoted):
         return False
     return BEGINS_WITH_DATE.match(first) is not None
 
 
 def _is_named(first: str, looks: int, quoted: bool) -> bool:
     """Whether this is one like "Ann wrote on 5 May 2016 at 10:00:"; above a quote also "Ann wrote:"."""
-    if not looks & WROTE_IT or not (quoted or looks & COMPLETE == COMPLETE):
+    if looks & (WROTE_IT | PERSONAL) != WROTE_IT or not (quoted or looks & COMPLETE == COMPLETE):
         return False
     verb = _verb_at(first)
     return verb is not None and 0 < verb <= MOST_NAMES
@@ -368,6 +382,16 @@ def _chosen(lines: Sequence[Line], pieces: Sequence[Piece]) -> list[tuple[int, i
             said = False
         before = piece.kind
     return kept
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the ranges, with those as one between which nothing was left out."""
+    joined: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if joined and joined[-1][1] == start:
+            start = joined.pop()[0]
+        joined.append((start, end))
+    return joined
 
 
 def _is_end(lines: Sequence[Line], pieces: Sequence[Piece], index: int) -> bool:
