@@ -347,6 +347,15 @@ def test_an_answer_below_the_quote_is_found_also_with_a_greeting_above() -> None
     assert written(text) == f"Hi Ann,\n\n{MARKED}\n\nYes, solved"
 
 
+def test_an_introduction_that_is_quoted_itself_or_stands_on_the_line_of_the_quote_is_one() -> None:
+    introduction = "On 5 May 2016, at 10:03, Ann <ann@shop.example> wrote:"
+    assert written(f"> {introduction}\n>\n{MARKED}\n\nYes, solved") == "Yes, solved"
+    assert written(f"Yes, solved\n\n> {introduction}\n>\n{MARKED}\n") == "Yes, solved"
+    assert written(f"Yes, solved\n\n{introduction} Was it solved? Tell us.") == "Yes, solved"
+    mine = "On 5 May 2016 I sent <help@shop.example> a mail: nobody answered"
+    assert written(f"Hello\n\n{mine}") == f"Hello\n\n{mine}"
+
+
 def test_a_quote_that_was_wrapped_badly_is_no_answer_between_the_lines() -> None:
     long = "> was it solved in the end, or is there something that we can still do for\nyou\n> ? Tell us."
     assert written(f"Yes, solved\n\nOn 5/5/2016 10:03 AM, Ann wrote:\n{long}\n") == "Yes, solved"

@@ -35,7 +35,7 @@ from adapters.mail.phrases import (
 
 MOST_LINES = 3_000
 LONGEST_MARK = 300
-LONGEST_INTRODUCTION = 4
+LONGEST_INTRODUCTION = 5
 """Of how many lines an introduction may be, wrapped."""
 
 LONGEST_SIGNATURE = 20
@@ -69,6 +69,7 @@ DATE = re.compile(r"\b(?:19|20)\d\d\b|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{2,4}\s?
 TIME = re.compile(r"\d{1,2}[:.h\u6642\u65f6]\s?\d{2}\b|\d{1,2}:\d{2}")
 BEGINS_WITH_DATE = re.compile(r"(?!(?:19|20)\d\d(?![-./\u5e74\ub144])\b)(?:[^\W\d_][^\s\d<>@]{0,15}\s+){0,4}\D{0,2}\d")
 SENTENCE_END = re.compile(r"[^\W\d_]{4}[.!?]$")
+BEFORE_A_QUOTE = re.compile(r"[^<>]{8,160}<[^<>\s]{3,200}>[^:<>(]{0,60}:(?=\s)")
 LINKS = re.compile(r"\(?<?https?://\S+|[\[\]()<>*_]")
 
 DATED, TIMED, ADDRESSED, WROTE_IT, PERSONAL = 1, 2, 4, 8, 16
@@ -175,7 +176,9 @@ class _Reader:
         """Tell of this line, and of those that belong to it, what they are; return the next one."""
         text = self._lines[at].text
         start, end, kind = at, at + 1, Kind.TEXT
-        if text[0] == ">" or (text[0] == "|" and self._is(at - 1, Kind.INTRODUCTION, Kind.QUOTE)):
+        if self._introduces_in_line(at):
+            kind = Kind.INTRODUCTION
+        elif text[0] == ">" or (text[0] == "|" and self._is(at - 1, Kind.INTRODUCTION, Kind.QUOTE)):
             kind = Kind.QUOTE
         elif text in DELIMITERS:
             kind = Kind.SIGNATURE
@@ -200,6 +203,16 @@ class _Reader:
         marked = self._is(at - 1, Kind.HISTORY, Kind.FORWARD) or (bool(above) and is_rule(above, words=True))
         return block.read(self._lines, at, marked)
 
+    def _introduces_in_line(self, at: int) -> bool:
+        """Whether this line is an introduction that is quoted like what is below it, or has what it quotes behind it,
+        on the same line."""
+        text = self._lines[at].text
+        if text[0] == ">" and not self._is(at - 1, Kind.QUOTE):
+            bare = text.lstrip("> ")
+            return bare.endswith(":") and len(bare) <= LONGEST_MARK and is_introduction(bare)
+        found = BEFORE_A_QUOTE.match(text) if "@" in text and self._is(at, Kind.TEXT) else None
+        return found is not None and bool(looks_of(found[0]) & WROTE_IT) and is_introduction(found[0])
+
     def _introduction(self, last: int) -> int | None:
         """Return where the introduction begins that ends with this line; None if none does."""
         text = self._lines[last].text
@@ -211,7 +224,7 @@ class _Reader:
             return None
         ended = quoted or text.rstrip("*_ ").endswith(":")
         starts = [(self._beginning(start), start, looks) for start, looks in found]
-        for form in (_is_dated_with_address, _is_named_with_address, _is_dated, _is_named):
+        for form in FORMS:
             for first, start, looks in starts:
                 if form(first, looks, quoted) and (ended or looks & COMPLETE == COMPLETE):
                     return start
@@ -271,6 +284,12 @@ def looks_of(text: str) -> int:
         | (WROTE_IT if _verb_at(text) is not None else 0)
         | (0 if PERSONS.isdisjoint(text.casefold().split()) else PERSONAL)
     )
+
+
+def is_introduction(line: str) -> bool:
+    """Whether this line, with a quote below it, is an introduction."""
+    looks = looks_of(line)
+    return any(form(line, looks, True) for form in FORMS)
 
 
 def marker(line: str) -> Kind | None:
@@ -356,6 +375,10 @@ def _is_named(first: str, looks: int, quoted: bool) -> bool:
         return False
     verb = _verb_at(first)
     return verb is not None and 0 < verb <= MOST_NAMES
+
+
+FORMS = (_is_dated_with_address, _is_named_with_address, _is_dated, _is_named)
+"""The surest first."""
 
 
 def _chosen(lines: Sequence[Line], pieces: Sequence[Piece]) -> list[tuple[int, int]]:
