@@ -17,6 +17,7 @@ DEEPEST_QUOTE = 10
 DEEPEST_LIST = 8
 LONGEST_LINK = 2000
 LONGEST_ATTRIBUTES = 20_000
+PIECE = 100_000
 
 TAG_AHEAD = re.compile(r"<(?=/?[a-zA-Z]|[!?])")
 TAG = re.compile(
@@ -71,7 +72,8 @@ def read(html: str) -> str:
 
 
 def visible_length(html: str) -> int:
-    """Guess how many letters `read` would return, at a hundredth of its price."""
+    """Guess how many letters `read` would return, at a hundredth of its price (for the first 100,000 characters)."""
+    html = html[:PIECE]
     for name in ("style", "script", "title"):
         html = _without(html, f"<{name}", f"</{name}")
     return sum(map(len, ANY_TAG.sub(" ", _without(html, "<!--", "-->")).split()))
@@ -94,11 +96,18 @@ def _feed(html: str, page: "_Page") -> None:
     tokens = _Tokens(html)
     while tags < MOST_TAGS and (ahead := TAG_AHEAD.search(html, at)):
         if ahead.start() > at:
-            page.data(html[at : ahead.start()])
+            _data(html, at, ahead.start(), page)
         at = tokens.read(ahead.start(), page)
         tags += 1
     # Beyond the bound, tags are spaces: no structure, but all of the text.
-    page.data(ANY_TAG.sub(" ", html[at:]) if tags == MOST_TAGS else html[at:])
+    rest = ANY_TAG.sub(" ", html[at:]) if tags == MOST_TAGS else html[at:]
+    _data(rest, 0, len(rest), page)
+
+
+def _data(html: str, at: int, end: int, page: "_Page") -> None:
+    """Hand text over, in pieces: a list of ten million words is large."""
+    for begin in range(at, end, PIECE):
+        page.data(html[begin : min(begin + PIECE, end)])
 
 
 class _Tokens:
