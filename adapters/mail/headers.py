@@ -16,9 +16,13 @@ LONGEST_ADDRESS = 320
 LONGEST_ID = 998
 FIRST_AND_LAST = 30
 
-ENCODED_WORD = re.compile(r"=\?([^\s?*]{1,60})(?:\*[^\s?]{0,20})?\?([bBqQ])\?")
+ENCODED_WORD = re.compile(r"=\?([\w.:+-]{1,60})(?:\*[^\s?]{0,20})?\?([bBqQ])\?")
 ID = re.compile(r"<[^<>\s]{1,500}@[^<>\s]{1,500}>")
-TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)("?)|<([^<>]*)>|([(),;:])|([^"<>(),;:]+)', re.DOTALL)
+TOKEN = re.compile(
+    r'"((?:[^"\\]|\\.)*+)("?)|<([^<>]*)>|([(),;:])'
+    r'|(=\?[\w.:+*-]{1,80}\?[bBqQ]\?[^\s?]*\?=|(?:[^"<>(),;:=]|=(?!\?))++|=)',
+    re.DOTALL,
+)
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 

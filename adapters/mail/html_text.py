@@ -75,7 +75,7 @@ def visible_length(html: str) -> int:
     """Guess how many letters `read` would return, at a hundredth of its price (for the first 100,000 characters)."""
     html = html[:PIECE]
     for name in ("style", "script", "title"):
-        html = _without(html, f"<{name}", f"</{name}")
+        html = _without(html, f"<{name}", f"</{name}>")
     return sum(map(len, ANY_TAG.sub(" ", _without(html, "<!--", "-->")).split()))
 
 
@@ -203,6 +203,7 @@ class _Page:
         self.marker = ""
         self.lists: list[int] = []
         self.row_lines = 0
+        self.cell_begins = False
         self.open: list[_Open] = []
         self.names: Counter[str] = Counter()
         self.link = ""
@@ -265,7 +266,7 @@ class _Page:
             self.line.append(self.marker)
             self.marker = ""
         self.line.append(text)
-        self.spaced = False
+        self.spaced = self.cell_begins = False
         if self.link:
             self.linked.append(text)
 
@@ -293,7 +294,8 @@ class _Page:
             self._empty_line(self.outer)
 
     def _end_line(self, also_empty: bool = False) -> None:
-        line = "".join(self.line).replace("\xa0", " ").rstrip(" |")
+        written = "".join(self.line).replace("\xa0", " ")
+        line = written if written == "-- " else written.rstrip(" |")  # the one before a signature (RFC 3676, 4.3)
         self.spaced = True
         if line.strip():
             self.lines.append(_quoted(self.quotes) + line)
@@ -303,6 +305,7 @@ class _Page:
         elif also_empty or self.line:
             self._empty_line(self.quotes)
         self.line = []
+        self.cell_begins = False
 
     def _empty_line(self, quotes: int) -> None:
         """Write one, unless the last is empty too, or it would be the first of all."""
@@ -387,7 +390,8 @@ class _Page:
             element.lists = name in LISTS
             if self.lists:
                 element.breaks = 1
-            self._break(element.breaks)
+            if not self.cell_begins or name == "table":
+                self._break(element.breaks)
         if name == "pre" or KEEPS_SPACES.search(attributes):
             element.keeps = True
             self.keeps += 1
@@ -427,7 +431,7 @@ class _Page:
         if self.line[-1] == " ":
             self.line.pop()
         self.line.append(" " if self.line and self.line[-1].endswith(":") else " | ")
-        self.spaced = True
+        self.spaced = self.cell_begins = True
 
     # --- quotes
 
