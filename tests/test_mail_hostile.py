@@ -236,9 +236,9 @@ PIECES = [
     b"(", b"<", b">", b";", b":", b"%", b"*0*=", b"@", b"utf-16", b"utf-7", b"hz", b"multipart/report", b"<blockquote>",
     b"<!--", b"&#x110000;", "\u2028\u202e\ufeff".encode(), b"\xed\xa0\x80", b"9" * 5000, b"(" * 2000,
     b"\nContent-Type: multipart/mixed; boundary=", b"\nContent-Type: multipart/alternative",
-    b"\nContent-Type: text/html", b"\nContent-Type: message/rfc822\n\n", b"\nContent-Type: text/plain; charset=", b"\nFrom: ",
-    b"\nTo: ",    b"\nContent-Transfer-Encoding: base64\n", b"\nContent-Transfer-Encoding: quoted-printable\n", b"\nSubject: ",
-    b"\nDate: ", b"\nReferences: <",
+    b"\nContent-Type: text/html", b"\nContent-Type: message/rfc822\n\n", b"\nContent-Type: text/plain; charset=",
+    b"\nContent-Transfer-Encoding: base64\n", b"\nContent-Transfer-Encoding: quoted-printable\n", b"\nFrom: ",
+    b"\nTo: ", b"\nSubject: ", b"\nDate: ", b"\nReferences: <",
 ]  # fmt: skip
 
 
@@ -348,7 +348,7 @@ def test_10_000_broken_mails_of_talons_are_read_or_refused(tmp_path: Path) -> No
     with tarfile.open(next(tmp_path.glob("talon-*.tar.gz"))) as archive:
         for member in archive:
             file = archive.extractfile(member) if "/tests/fixtures/" in member.name else None
-            mails += [file.read()] if file else []
+            mails += [file.read()] if file and member.size else []
     assert len(mails) > 20
     assert all(isinstance(read_or_refused(raw), Mail) for raw in mails)
     break_mails(mails, 10_000, seed=12)
