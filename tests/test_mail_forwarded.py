@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.mail.forwarded import Confirmation, confirmation, moment, original
 from adapters.mail.parse import parse
@@ -104,6 +106,13 @@ def test_a_plain_text_that_apple_mail_quoted_is_read() -> None:
     found = original(mail(f"See below\n\n-- \nAnn Lee\n\nBegin forwarded message:\n\n{quoted}\n"))
     assert found is not None
     assert (found.sender, found.text, found.comment) == (BEA, BODY, "See below")
+
+
+def test_a_body_that_is_quoted_below_its_headers_is_read() -> None:
+    quoted = "\n".join(f"> {line}".rstrip() for line in BODY.split("\n"))
+    found = original(mail(f"See below\n\n{block()}\n\n{quoted}\n"))
+    assert found is not None
+    assert found.text == BODY
 
 
 def test_headers_in_bold_in_another_order_and_wrapped_are_read() -> None:
@@ -211,6 +220,26 @@ def test_an_attached_mail_that_cannot_be_read_or_has_no_sender_is_passed_over() 
 )
 def test_a_date_counts_only_with_its_zone(text: str, hour: int | None) -> None:
     assert moment(text) == (None if hour is None else datetime(2016, 5, 5, hour, 3, 11, tzinfo=UTC))
+
+
+PIECES = [
+    "Yes",
+    "",
+    "> a",
+    "--",
+    "____",
+    "---- Forwarded message ----",
+    "From: Bea <bea@home.example>",
+    "From: Bea",
+    ">",
+]
+PIECES += ["To: b", "Subject: c", "Date: 5 May", "> From: bea@home.example", "> To: c", "> Date: +9999", "Ann wrote:"]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=12), max_size=20))
+def test_whatever_comes_an_original_has_a_sender_that_can_be_written_to(pieces: list[str]) -> None:
+    found = original(replace(mail("x"), text="\n".join(pieces)))
+    assert found is None or found.sender.address == "bea@home.example"
 
 
 # --- mailboxes that ask

@@ -397,6 +397,7 @@ def test_the_body_of_a_forwarded_mail_stays(mark: str) -> None:
         "What is this?",
         "Payment 12 failed",
     ]
+    assert written(f"{block}\n\n> Payment 12 failed") == "> Payment 12 failed"
     history = f"\n\nOn 5/5/2016 10:03 AM, Ann wrote:\n{MARKED}"
     assert written(f"{mark}\n{block}\n\nPayment 12 failed{history}") == "Payment 12 failed"
 

@@ -83,6 +83,8 @@ def _original(found: block.Headers, text: str, comment: str) -> Original | None:
     if not sender.address:
         return None
     subject = headers.text(found.fields.get(SUBJECT, "").encode("utf-8", "replace"))
+    if all(row.startswith(">") for row in text.split("\n") if row.strip()):
+        text = _unquoted(text)
     ids = headers.ids(found.fields.get(MESSAGE_ID, ""))
     return Original(sender, subject, text.strip(), moment(found.fields.get(DATE, "")), comment, "".join(ids[:1]))
 

@@ -394,7 +394,7 @@ def _chosen(lines: Sequence[Line], pieces: Sequence[Piece]) -> list[tuple[int, i
                 said = True
             quote = []
         elif piece.kind is Kind.QUOTE:
-            if before is Kind.FORWARD:
+            if before in (Kind.FORWARD, Kind.HISTORY) and not said:  # what is passed on, not what is answered
                 kept.append((piece.start, piece.end))
                 said = True
             elif said or before is Kind.TEXT or _is_inline(pieces, index):
