@@ -81,10 +81,12 @@ class Entity:
 
 @dataclass(slots=True)
 class Tree:
-    """A mail, split. `raw` are its bytes, with line feeds if there were none; `is_cut` says that parts are left out."""
+    """A mail, split. `raw` are its bytes, with line feeds if there were none; `media_type` is what it says that it is;
+    `is_cut` says that parts are left out."""
 
     raw: bytes
     entities: list[Entity]
+    media_type: str = ""
     is_cut: bool = False
 
     @property
@@ -111,6 +113,7 @@ def split(raw: bytes) -> Tree:
         raw = raw.replace(b"\r", b"\n")
     tree = Tree(raw, [])
     _Splitter(tree).run()
+    tree.media_type = tree.root.media_type
     number = 0
     for entity in tree.entities:
         if not entity.children:

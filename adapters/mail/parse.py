@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from adapters.mail import headers
 from adapters.mail.charsets import clean, decode
 from adapters.mail.html_text import read, visible_length
-from adapters.mail.mime import Entity, Tree, content_type, read_headers, split, transferred_text
+from adapters.mail.mime import Entity, Tree, read_headers, split, transferred_text
 from adapters.mail.parsed import Mail, Mailbox, Part, Unreadable
 from bot.model import file_name
 
@@ -81,7 +81,7 @@ def _parse(raw: bytes) -> Mail:
         in_reply_to=headers.ids(" ".join(decoded.get("in-reply-to", ()))),
         references=headers.ids(" ".join(decoded.get("references", ()))),
         date=headers.date(_first(decoded, "date")),
-        media_type=content_type(tree.root.headers)[0],
+        media_type=tree.media_type,
         text=text,
         digest=_digest(tree, decoded),
         parts=tuple(_part(tree, leaf) for leaf in leaves if body.is_file(leaf)),
