@@ -19,6 +19,7 @@ MOST_LEAVES = 200
 MOST_ENTITIES = 1200  # so that text at the bottom of 600 multiparts is found
 MOST_DASHES = 50_000
 MOST_STRAYS = 10
+LOOK_FOR_BOUNDARY = 10_000
 MOST_PARAMETERS = 100
 
 HEADER = re.compile(rb"(?!--)([!-9;-~]{1,200})[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
@@ -168,7 +169,8 @@ class _Splitter:
         boundary = entity.parameters.get("boundary", "").encode("utf-8", "replace").rstrip()
         is_mail = entity.parent < 0
         if not boundary or (is_mail and b"--" + boundary not in self.raw):
-            lost = LOST_BOUNDARY.search(self.raw, max(entity.start - 1, 0))
+            end = len(self.raw) if is_mail else entity.start + LOOK_FOR_BOUNDARY
+            lost = LOST_BOUNDARY.search(self.raw, max(entity.start - 1, 0), end)
             boundary = lost[1].rstrip() if lost else boundary
         if boundary:
             self.levels.setdefault(boundary, len(self.open))
