@@ -66,9 +66,10 @@ class MailServer:
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "mail").mkdir()
         self._give_away(folder / "mail")
-        self._others = (f"user{number}@{DOMAIN}" for number in range(OTHERS))
-        users = (SUPPORT, ANN, ROBOT, *(f"user{number}@{DOMAIN}" for number in range(OTHERS)))
-        lines = [f"{user}:{{PLAIN}}{PASSWORD}\n" for user in users]
+        others = [f"user{number}@{DOMAIN}" for number in range(OTHERS)]
+        self.users = [SUPPORT, ANN, ROBOT, *others]
+        self._others = iter(others)
+        lines = [f"{user}:{{PLAIN}}{PASSWORD}\n" for user in self.users]
         (folder / "users").write_text("".join([*lines, f"{JÜRGEN}:{{PLAIN}}{UMLAUTS}\n"]), encoding="utf-8")
         self.configure()
 
@@ -151,7 +152,10 @@ class Client:
         return self
 
     def __exit__(self, *args: object) -> None:
-        self._imap.logout()
+        with suppress(OSError, imaplib.IMAP4.error):
+            self._imap.logout()
+        with suppress(OSError):
+            self._imap.shutdown()
 
     def make(self, folder: str) -> None:
         self._ok(self._imap.create(_name(folder)))
@@ -215,8 +219,7 @@ class PostOffice:
             (folder / name).mkdir()
         postfix = pwd.getpwnam("postfix")
         os.chown(folder / "data", postfix.pw_uid, postfix.pw_gid)
-        users = "".join(f"{user} yes\n" for user in (SUPPORT, ANN, ROBOT))
-        (folder / "etc" / "users").write_text(users)
+        (folder / "etc" / "users").write_text("".join(f"{user} yes\n" for user in mailboxes.users))
         values = {"folder": folder, "lmtp_port": mailboxes.lmtp_port, "domain": DOMAIN}
         (folder / "etc" / "main.cf").write_text(POSTFIX.format(**values))
         (folder / "etc" / "master.cf").write_text(SERVICES.format(port=self.port))

@@ -482,6 +482,22 @@ def test_a_folder_that_was_made_anew_is_offered_again_as_a_whole(
     assert len(events(log, "imap.uids_changed")) == 1
 
 
+def test_a_folder_that_is_made_anew_under_us_is_read_on(
+    dovecot: MailServer, user: str, door: Letters, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap, "RENEW", 0.2)
+    with dovecot.client(user) as client:
+        client.make("Support")
+        with reading(dovecot.url(user, "Support"), door=door):
+            client.put(a_mail("Before"), "Support")
+            wait_taken(door, "Before")
+            client.delete("Support")
+            wait_for(log, "imap.folder_not_opened")
+            client.make("Support")
+            client.put(a_mail("Behind"), "Support")
+            wait_taken(door, "Before", "Behind")
+
+
 def test_a_wrong_password_is_told_once_with_a_remedy_and_tried_ever_more_rarely(
     dovecot: MailServer, user: str, door: Letters, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
