@@ -1,6 +1,8 @@
 """Mail from a customer's mailbox to ours and back, with everything real: Postfix, Dovecot, Firstline as a process."""
 
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from email.message import EmailMessage
@@ -50,10 +52,10 @@ class Correspondence:
         said = f'"event": "{event}"'
         wait_until(lambda: sum(said in line for line in process.output) >= times, PATIENCE, "".join(process.output))
 
-    def write(self, text: str, to: str = "", **headers: str) -> str:
+    def write(self, text: str, to: str = "", sender: str = "", **headers: str) -> str:
         """Have the customer write, and return the Message-ID."""
         name = make_msgid(domain="example.test")
-        mail = a_mail(text, f"Ann <{self.ann}>", To=to or self.support, Message_ID=name, **headers)
+        mail = a_mail(text, sender or f"Ann <{self.ann}>", To=to or self.support, Message_ID=name, **headers)
         self.postfix.send(self.ann, to or self.support, mail)
         return name
 
@@ -144,3 +146,25 @@ def test_what_is_written_while_the_bot_is_down_and_opened_by_a_person_is_answere
         client.flag(1, "\\Seen")
     with mail.firstline():
         assert len(mail.answers(1)) == 1
+
+
+@pytest.mark.soak
+def test_killed_again_and_again_while_mail_comes_in_every_mail_is_one_incident_and_answered(
+    mail: Correspondence,
+) -> None:
+    chance = random.Random(7)
+    texts = [f"My card was charged {number} times" for number in range(2, 62)]
+    for start in range(0, 60, 5):
+        with Process(mail.folder, mail.environment()) as doomed:
+            doomed.wait_up()
+            for text in texts[start : start + 5]:
+                mail.write(text, sender=mail.ann.replace("@", f"+{text.split()[4]}@"))
+                time.sleep(chance.random() / 4)
+            time.sleep(chance.random())
+            doomed.kill()
+    with mail.firstline() as process:
+        mail.wait_marked(60)
+        with mail.dovecot.client(mail.ann) as client:
+            wait_until(lambda: len({one["Message-ID"] for one in client.mails()}) == 60, 120, "".join(process.output))
+        assert process.terminate() == 0
+    assert sorted(mail.said()) == sorted([text] for text in texts)
