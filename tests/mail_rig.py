@@ -93,6 +93,8 @@ class MailServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(20)
             self._process = None
+            for port in (self.port, self.tls_port, self.lmtp_port):  # its children may take a moment longer
+                wait_until(lambda port=port: not _listens(port), 30, f"something listens on {port}")  # type: ignore[misc]
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -411,11 +413,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _wait_listening(process: "subprocess.Popen[bytes]", log: Path, *ports: int) -> None:
     def is_up(port: int) -> bool:
         assert process.poll() is None, f"{log.parent / 'out'}: {(log.parent / 'out').read_text()}"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+        return _listens(port)
 
     for port in ports:
         wait_until(lambda port=port: is_up(port), 30, f"nothing listens on {port}")  # type: ignore[misc]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _group() -> str:

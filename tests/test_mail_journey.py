@@ -103,11 +103,11 @@ def test_a_mail_is_answered_in_its_thread_and_the_answer_to_that_joins_the_incid
         mail.wait_marked(2)
 
 
-@pytest.mark.parametrize("event", ["imap.mail_cut", "message.accepted", "imap.taken"])
+@pytest.mark.parametrize("event", ["imap.mail_cut", "imap.taken"], ids=["before the commit", "behind it"])
 def test_killed_between_fetching_a_mail_and_marking_it_nothing_is_lost_and_nothing_done_twice(
     mail: Correspondence, event: str
 ) -> None:
-    """The first of the three lies before the commit: it is told of a mail that is too large."""
+    """That a mail is too large is told between fetching and committing it."""
     settings = {"MAX_MAIL": "10000"} if event == "imap.mail_cut" else {}
     with mail.firstline(at=event, **settings) as doomed:
         text = TWICE if event != "imap.mail_cut" else f"{TWICE}\n\n-- \n" + "0123456789\n" * 2000
@@ -135,17 +135,6 @@ def test_what_is_written_while_the_connection_is_cut_is_answered(mail: Correspon
         mail.wait_marked(2)
 
     assert sorted(mail.said()) == [[TWICE], ["The refund failed"]]
-
-
-def test_what_is_written_while_the_bot_is_down_and_opened_by_a_person_is_answered(mail: Correspondence) -> None:
-    with mail.firstline() as first:
-        assert first.terminate() == 0
-    mail.write(TWICE)
-    with mail.dovecot.client(mail.support) as client:
-        wait_until(lambda: 1 in client.flags())
-        client.flag(1, "\\Seen")
-    with mail.firstline():
-        assert len(mail.answers(1)) == 1
 
 
 @pytest.mark.soak
