@@ -8,20 +8,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-import requests
-import urllib3
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
-from requests.adapters import HTTPAdapter
-from requests.auth import HTTPBasicAuth
 
 from bot.errors import ConfigurationError, TryLater, Undeliverable
 from bot.model import Switch
 from bot.ports import Clock, TicketDesk
 from bot.settings import Duration, FromEnvironment
+
+if TYPE_CHECKING:
+    import requests
 
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes of an answer that are read."""
@@ -49,7 +48,7 @@ UNKNOWN: Final = "does not know the ticket"
 UNCHANGEABLE: Final = "cannot change tickets at this address; set TICKET_UPDATE_URL to the one that does"
 
 Result = TypeVar("Result")
-Authorise = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+Authorise = Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]
 
 
 class TicketDeskSettings(FromEnvironment):
@@ -147,9 +146,12 @@ class RestDesk:
         self._call(self._changes, url, key, {"status": status, "note": note}, self._changed)
 
     def _call(
-        self, to: Endpoint, url: str, key: str, body: dict[str, str], read: Callable[[requests.Response], Result]
+        self, to: Endpoint, url: str, key: str, body: dict[str, str], read: "Callable[[requests.Response], Result]"
     ) -> Result:
         """Ask once, and return what `read` makes of the answer."""
+        import requests
+        import urllib3
+
         try:
             with self._send(to, url, key, body) as got:
                 return read(got)
@@ -158,7 +160,7 @@ class RestDesk:
             reason = f"{to.where} did not answer ({type(exc).__name__})"
         raise TryLater(reason)
 
-    def _send(self, to: Endpoint, url: str, key: str, body: dict[str, str]) -> requests.Response:
+    def _send(self, to: Endpoint, url: str, key: str, body: dict[str, str]) -> "requests.Response":
         return self._session.request(
             to.method,
             url,
@@ -170,15 +172,15 @@ class RestDesk:
             stream=True,
         )
 
-    def _opened(self, response: requests.Response) -> str:
+    def _opened(self, response: "requests.Response") -> str:
         if response.status_code != 409:  # see `_read_id`
             self._raise_for_status(self._opens, response)
         return self._read_id(response)
 
-    def _changed(self, response: requests.Response) -> None:
+    def _changed(self, response: "requests.Response") -> None:
         self._raise_for_status(self._changes, response)
 
-    def _raise_for_status(self, of: Endpoint, response: requests.Response) -> None:
+    def _raise_for_status(self, of: Endpoint, response: "requests.Response") -> None:
         status = response.status_code
         if 200 <= status < 300:
             return
@@ -193,7 +195,7 @@ class RestDesk:
         wait = _seconds(response.headers.get("Retry-After"), self._clock())
         raise TryLater(f"{of.where} answered {status}", wait)
 
-    def _read_id(self, response: requests.Response) -> str:
+    def _read_id(self, response: "requests.Response") -> str:
         """The id in the answer. A 409 with an id names the ticket that exists already; one without is for later, as
         `PASSING` says."""
         found = _at(self._id_path, _json(_body(response, time.monotonic() + self._within)))
@@ -263,12 +265,15 @@ def _endpoint(
     )
 
 
-def _session(is_loopback: bool) -> requests.Session:
+def _session(is_loopback: bool) -> "requests.Session":
     """A session that many threads may share: it keeps no cookies, and nothing else in it changes.
 
     It follows the environment's proxy and certificate variables, which a company's network may need, except on this
     machine's loopback, which no proxy can reach.
     """
+    import requests
+    from requests.adapters import HTTPAdapter
+
     session = requests.Session()
     session.trust_env = not is_loopback
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -290,9 +295,11 @@ def _authorise(token: SecretStr | None, user: str | None, password: str | None) 
     """The token if there is one, else what the address holds, else nothing. Always something callable: without it,
     requests would look for the host in ~/.netrc and send what it finds there."""
     if token is None and user is not None:
+        from requests.auth import HTTPBasicAuth
+
         return HTTPBasicAuth(unquote(user).encode(), unquote(password or "").encode())
 
-    def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def bearer(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
         if token is not None:
             request.headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         return request
@@ -305,7 +312,7 @@ def _sendable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _body(response: requests.Response, deadline: float) -> bytes:
+def _body(response: "requests.Response", deadline: float) -> bytes:
     """Read the answer as it arrives, at most 64 KB of it, until `deadline` (on the monotonic clock)."""
     body = b""
     while chunk := response.raw.read1(ANSWER_LIMIT, decode_content=True):

@@ -74,7 +74,7 @@ def contender(command: list[str], place: Path, mails: int, seed: int) -> dict[st
         (folder / f"{number:05}.eml").write_bytes(mail(number, seed))
     done = subprocess.run(
         [*command, str(folder), str(workspace)],
-        env=plain_environment(),
+        env={**plain_environment(), "MAIL_FROM": "Shop <support@shop.example>"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -92,7 +92,7 @@ def mail(number: int, seed: int) -> bytes:
     lines = [said, "", *(f"I have been a customer since {chance.randrange(1990, 2026)}." for _ in range(25))]
     written = EmailMessage()
     written["From"] = f"Customer {number} <customer{number}@example.com>"
-    written["To"] = "support@localhost"
+    written["To"] = "support@shop.example"
     written["Subject"] = f"Question {number}"
     written["Date"] = "Tue, 24 Nov 2026 10:00:00 +0000"
     written["Message-ID"] = f"<{seed}.{number}@example.com>"

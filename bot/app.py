@@ -160,17 +160,6 @@ class Firstline:
         settings, world = self.settings, self.world
         desk_breaker = Breaker("ticket desk", trips=lambda exc: not isinstance(exc, Undeliverable))
         desk_deadline = settings.ticket_within.total_seconds()
-        pipeline = Pipeline(
-            classifier=Ladder(world.classifiers),
-            tickets=Tickets(world.desk, desk_breaker, desk_deadline),
-            life=self.life,
-            simulated=frozenset(sender.name for sender in world.senders if sender.simulated),
-            answers=self.answers,
-            dispatcher=self.dispatcher,
-            clock=world.clock,
-        )
-        outbox = Outbox({sender.name: sender for sender in world.senders}, settings.attempts, self.life.undelivered)
-        desk = DeskJobs(world.desk, desk_breaker, desk_deadline)
         kept = Files(
             sources={source.name: source for source in world.files},
             seal=settings.seal,
@@ -178,6 +167,18 @@ class Firstline:
             attempts=settings.attempts,
             dispatcher=self.dispatcher,
         )
+        pipeline = Pipeline(
+            classifier=Ladder(world.classifiers),
+            tickets=Tickets(world.desk, desk_breaker, desk_deadline),
+            life=self.life,
+            files=kept,
+            simulated=frozenset(sender.name for sender in world.senders if sender.simulated),
+            answers=self.answers,
+            dispatcher=self.dispatcher,
+            clock=world.clock,
+        )
+        outbox = Outbox({sender.name: sender for sender in world.senders}, settings.attempts, self.life.undelivered)
+        desk = DeskJobs(world.desk, desk_breaker, desk_deadline)
         jobs = Jobs({"link": desk.link, "close": desk.change, "reopen": desk.change, "fetch": kept.fetch})
         handlers = {"in": pipeline.handle, "out": outbox.handle, "job": jobs.handle}
         return Lanes(handlers, world.clock, settings.lease, settings.attempts)

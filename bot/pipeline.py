@@ -44,6 +44,7 @@ class Pipeline:
     classifier: Classifier
     tickets: Tickets
     life: Life
+    files: files.Files
     simulated: frozenset[str]
     answers: Answers
     dispatcher: Dispatcher
@@ -87,7 +88,8 @@ class Pipeline:
                 number = lease.row["id"]
                 self._finish_with(lease, lambda now: quarantine.hold(message, place, number, self.life, now))
             else:
-                self._finish_with(lease, lambda now: replies.take(message, place, move, said, now))
+                found = self.files.at_hand(message)
+                self._finish_with(lease, lambda now: replies.take(message, place, move, said, found, now))
 
     def receive(self, lease: Lease) -> tuple[str, InboundMessage]:
         """Read the message, and the id that `accept` minted for its incident: the desk's idempotency key."""
@@ -111,12 +113,13 @@ class Pipeline:
         with step("create_ticket"):
             ticket = self.create_ticket(incident_id, message, classification)
         language = detect(message.text)  # here, because the first time it reads a file
+        found = self.files.at_hand(message)
         with step("store"), lease.finishing() as now:
             routing.confirm(place, message, self.policy, now)
             incident = self.store(incident_id, message, place, classification, ticket, language, now)
             lanes = self.notify(incident, message, now)
             if message.attachments:
-                lanes += files.take(incident, message, self.policy.files, now)
+                lanes += files.take(incident, message, self.policy.files, found, now)
             self.schedule(incident, now)
             lanes += self.life.show(incident.id, now)
             outcome = self.finish(lease, incident, self.opened(incident, place))

@@ -284,6 +284,13 @@ class FileSource(Protocol):
         more, Undeliverable if it is not to be had, TryLater if it may be; their texts are for agents."""
 
 
+@runtime_checkable
+class AtHand(FileSource, Protocol):
+    """A source whose files are here already: `fetch` asks nobody, and they are kept together with their message."""
+
+    at_hand: Literal[True]
+
+
 class Signer(Protocol):
     """Makes the tokens by which callers of the API are known."""
 

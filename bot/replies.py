@@ -40,9 +40,16 @@ class Replies:
     life: Life
 
     def take(
-        self, message: InboundMessage, place: Place, move: Move, said: Classification | None, now: datetime
+        self,
+        message: InboundMessage,
+        place: Place,
+        move: Move,
+        said: Classification | None,
+        found: "Mapping[str, files.End]",
+        now: datetime,
     ) -> Done:
-        """Put a message on its incident and do what `routing.decide` made of it. Raises Rerouted."""
+        """Put a message on its incident and do what `routing.decide` made of it; `found` is what became of those of its
+        files that were at hand. Raises Rerouted."""
         routing.confirm(place, message, self.life.policy, now)
         assert place.incident is not None
         incident = current(place.incident.id)
@@ -54,7 +61,7 @@ class Replies:
         catch_up(message, now)
         did, lanes = self._do(move, incident, message, place, said, now)
         if message.attachments:
-            lanes += files.take(current(incident.id), message, self.life.policy.files, now)
+            lanes += files.take(current(incident.id), message, self.life.policy.files, found, now)
         return self._done(did, incident, lanes, [_seen("wrote", message), *_lines(did, message)], now)
 
     def _do(

@@ -56,8 +56,14 @@ _WORDS = re.compile(
 _PLAIN_WORD = re.compile(r"[a-z_.]{0,63}")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 _LINE_ENDS = {ord("\n"): "\\n", 0x2028: "\\n", 0x2029: "\\n"}
-_QUIET = {"httpx": "WARNING", "urllib3": "WARNING", "apscheduler": "WARNING", "uvicorn": "WARNING", "peewee": "WARNING"}
-_QUIET |= {"mail.log": "ERROR"}  # aiosmtpd's; below that it repeats what clients say
+_QUIET = {
+    "httpx": "WARNING",
+    "urllib3": "WARNING",
+    "apscheduler": "WARNING",
+    "uvicorn": "WARNING",
+    "peewee": "WARNING",
+    "mail.log": "ERROR",  # aiosmtpd's: below that it repeats what clients say
+}
 _SAFE = frozenset({"timestamp", "level"})
 _DEEPEST = 8
 

@@ -67,19 +67,22 @@ def session() -> Iterator[None]:
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
+def transaction(durable: bool = True) -> Iterator[None]:
     """Do everything inside or nothing; nested, a savepoint. Raises OperationalError when the database is away, full or
     locked by somebody else.
 
     SQLite: begins with the right to write, in the order of arrival. PostgreSQL: any number at once, READ COMMITTED;
     rows are locked in the order that `storage.lanes` gives. No call to the world outside may be made in here: every
     writer of this process waits, or whoever wants the same row.
+
+    Not `durable`: the commit does not wait for the disk. A power cut may undo it, and nothing that was committed before
+    it; a process that dies undoes nothing. For what is worth nothing after a power cut, such as a lease.
     """
     if database.in_transaction():
         with database.atomic():
             yield
         return
-    with _turn(), _one_name_for_away(), database.connection_context(), database.atomic():
+    with _turn(), _one_name_for_away(), database.connection_context(), dialect.written(database, durable):
         yield
 
 

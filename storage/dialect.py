@@ -2,12 +2,18 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from peewee import Psycopg3Adapter
 from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, PooledSqliteDatabase
+
+FULL, NORMAL = 2, 1
+"""How SQLite waits for the disk at a commit: until it is there; not at all, in WAL mode
+(https://www.sqlite.org/pragma.html#pragma_synchronous)."""
 
 SQLITE_PRAGMAS = {
     "journal_mode": "wal",
@@ -208,3 +214,22 @@ def lock_schema(database: Any) -> None:
         database.execute_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
         database.execute_sql("SELECT pg_advisory_xact_lock(4077001)")
         database.execute_sql(f"SET LOCAL lock_timeout = {int(BUSY_TIMEOUT * 1000)}")
+
+
+@contextmanager
+def written(database: Any, durable: bool) -> Iterator[None]:
+    """A transaction whose commit waits for the disk, or (not `durable`) does not."""
+    if durable:
+        with database.atomic():
+            yield
+    elif locks_rows(database):
+        with database.atomic():
+            database.execute_sql("SET LOCAL synchronous_commit = off")
+            yield
+    else:
+        database.execute_sql(f"PRAGMA synchronous = {NORMAL}")
+        try:
+            with database.atomic():
+                yield
+        finally:
+            database.execute_sql(f"PRAGMA synchronous = {FULL}")

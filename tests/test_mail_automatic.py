@@ -44,7 +44,6 @@ def automatic(*headers: str, author: str = ANN, subject: str = "Help", envelope:
         "X-Loop: support@firstline.example",
         "X-Loop: bob@example.com, <Support+token@firstline.example>",
         "Return-Path: <>",
-        "Content-Type: multipart/report; boundary=x",
         "X-Failed-Recipients: bob@example.com",
         "Feedback-Type: abuse",
         "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent",
@@ -194,11 +193,15 @@ NAMES = [
 ]  # fmt: skip
 
 
+def test_a_report_without_its_parts_is_a_report() -> None:
+    assert automatic('Content-Type: Multipart/Report; report-type="disposition-notification"; boundary=x')
+
+
 @given(st.dictionaries(st.sampled_from(NAMES), st.lists(st.text(), max_size=3).map(tuple)), st.text(max_size=20))
 def test_whatever_the_headers_say_is_no_failure(headers: dict[str, tuple[str, ...]], sender: str) -> None:
     from dataclasses import replace
 
-    is_automatic(replace(read("\n"), headers=headers, subject=sender), Envelope(sender), own)
+    is_automatic(replace(read("Subject: Help\n\nHi\n"), headers=headers, subject=sender), Envelope(sender), own)
 
 
 def test_our_own_mail_is_automatic() -> None:

@@ -23,7 +23,7 @@ NULL = Envelope("", ("support@firstline.example",), "smtp")
 def report(
     fields: str, returned: str = f"Message-ID: {OURS}", kind: str = "text/rfc822-headers", head: str = ""
 ) -> str:
-    body = f"Content-Type: text/plain\n\n{returned}\n\nHi" if kind == "message/rfc822" else f"\n{returned}\n"
+    body = f"{returned}\nContent-Type: text/plain\n\nHi" if kind == "message/rfc822" else f"\n{returned}\n"
     returned_part = f"Content-Type: {kind}\n\n{body.lstrip()}"
     return f"""\
 From: MAILER-DAEMON@mx.example.com (Mail Delivery System)
@@ -102,7 +102,7 @@ def test_the_return_address_tells_as_well() -> None:
     ):
         bounced = only(raw.replace("MIME-Version", f"{head}MIME-Version"), envelope)
         assert (bounced.incident_id, bounced.digest) == (INCIDENT, digest_of("ack-7"))
-        assert (bounced.message_id, bounced.permanent) == ("", True)
+        assert (bounced.message_id, bounced.permanent) == (OURS, True)
     assert only(raw.replace("To: support@firstline.example", f"To: {VERP}")).digest == digest_of("ack-7")
     assert told(raw) == ()
 
@@ -362,6 +362,10 @@ def test_the_returned_mail_counts_more_than_the_references() -> None:
     raw = report(POSTFIX, head=f"In-Reply-To: {OTHER}\nReferences: {OTHER}\n")
 
     assert only(raw).digest == digest_of("ack-7")
+
+
+def test_of_several_references_the_last_is_the_mail_that_came_back() -> None:
+    assert only(report(POSTFIX, "Subject: Hi", head=f"References: {OTHER} {OURS}\n")).message_id == OURS
 
 
 def test_a_complaint_and_a_receipt_are_no_bounces() -> None:

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 
 import pytest
+from peewee import OperationalError
 
+from adapters.mail.parsed import Envelope
+from bot.errors import NotCommitted
 from bot.model import Address
+from storage import database
 from storage.tables import Attachment, Event, InboxMessage, Original
 from tests.fakes import TestClock
 from tests.house import CLERK as AGENT
@@ -185,9 +189,8 @@ def test_the_customer_answers_the_reminder_with_yes(post: Post) -> None:
     post.take(post.write(TWICE))
     post.house.later(hours=24)
     (reminder,) = [mail for mail in post.sent_to(ANA)[1:]]
-    post.take(
-        post.answer(reminder, f"Yes, it is solved. Thanks!\n\nOn Tuesday, Shop <{SUPPORT}> wrote:\n> Is it solved?")
-    )
+    yes = f"Yes, it is solved. Thanks!\n\nOn Tuesday, Shop <{SUPPORT}> wrote:\n> Is it solved?"
+    post.take(post.answer(reminder, yes))
     assert post.incident()["status"] == "resolved"
 
 
@@ -271,22 +274,17 @@ def test_what_cannot_be_read_is_a_dead_letter_and_taken_once_it_can_be(
 
 
 def test_what_is_not_committed_is_not_taken(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bot.errors import NotCommitted
-    from storage import database
-
     mail = bytes(post.write(TWICE))
     with monkeypatch.context() as patched:
         patched.setattr(database, "insert", _away)
         patched.setattr("storage.inbox.execute", _away)
         with pytest.raises(NotCommitted):
-            post.door.take(mail, post.door.reader and __import__("adapters.mail.parsed").mail.parsed.Envelope())
+            post.door.take(mail, Envelope())
     post.take(mail)
     assert post.incident()["message"] == TWICE
 
 
 def _away(*_: object, **__: object) -> None:
-    from peewee import OperationalError
-
     raise OperationalError("away")
 
 

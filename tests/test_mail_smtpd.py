@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -176,6 +176,24 @@ def test_the_empty_sender_of_a_bounce_is_taken(up: Site) -> None:
     assert up.door.envelope.recipients == ("support+t0k3n@example.com",)
 
 
+def test_a_client_cannot_write_into_the_mark_of_the_way(up: Site) -> None:
+    with up.smtp() as client:
+        client.ehlo("x (y)\tby forged;")
+        client.sendmail("ana@example.com", [OURS], MAIL)
+    assert b"Received: from xybyforged ([127.0.0.1])\r\n\tby " in up.door.raw
+
+
+def test_a_mistake_of_ours_is_no_reason_to_refuse_an_address(up: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(address: str) -> bool:
+        raise RuntimeError(address)
+
+    monkeypatch.setattr(up.door, "is_ours", mistaken)
+    with up.smtp() as client:
+        client.ehlo()
+        client.mail("ana@example.com")
+        assert client.rcpt(OURS) == (451, b"4.3.0 Something went wrong here; try again")
+
+
 def test_more_recipients_than_a_hundred_are_put_off(up: Site) -> None:
     with up.smtp() as client:
         client.ehlo()
@@ -218,6 +236,39 @@ def test_every_byte_between_two_ends_of_lines_arrives(up: Site) -> None:
         wire.say(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
         assert wire.reply().startswith("250 2.0.0 ")
     assert up.door.raw.endswith(b"+0000\r\n" + content)
+
+
+def test_a_mail_may_come_byte_by_byte(up: Site) -> None:
+    with up.wire() as wire:
+        wire.begin()
+        wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in MAIL + b"..\r\n\r\n\r\n.x\r\n.\r\nNOOP\r\n":
+            wire.say(bytes([byte]))
+            time.sleep(0.0005)
+        assert wire.reply().startswith("250 2.0.0 mail 1 ")
+        assert wire.reply().startswith("250 2.0.0 OK")
+    assert up.door.raw.endswith(MAIL + b".\r\n\r\n\r\nx\r\n")
+
+
+@pytest.mark.parametrize("content", [b"", b".\r\n", b"\r\n", b"x\r\n"])
+def test_a_mail_may_be_next_to_nothing(up: Site, content: bytes) -> None:
+    with up.wire() as wire:
+        wire.begin()
+        wire.say(content.replace(b".", b"..") + b".\r\n")
+        assert wire.reply().startswith("250 ")
+    assert up.door.raw.endswith(b"+0000\r\n" + content)
+
+
+@pytest.mark.parametrize("line", [b"..\r\n", b"x" * 1000 + b"\r\n", b"\r\n"])
+def test_the_limit_is_that_of_the_mail_and_not_of_how_it_is_sent(up: Site, line: bytes) -> None:
+    sent = line * (300_000 // len(line.replace(b"..", b".")))
+    with up.wire() as wire:
+        wire.begin()
+        wire.say(sent + b".\r\nMAIL FROM:<>\r\n" + f"RCPT TO:<{OURS}>\r\nDATA\r\n".encode())
+        assert [wire.reply()[:3] for _ in range(4)] == ["250", "250", "250", "354"]
+        wire.say(sent + line * 2 + b".\r\nNOOP\r\n")
+        assert [wire.reply()[:3] for _ in range(2)] == ["552", "250"]
+    assert up.door.raw.endswith(b"+0000\r\n" + sent.replace(b"..", b"."))
 
 
 def test_addresses_in_other_scripts_are_taken(up: Site) -> None:
@@ -374,6 +425,21 @@ def test_a_client_that_says_nothing_is_sent_away() -> None:
         assert wire.reply().startswith("220 ")
         assert wire.reply().startswith("421 4.4.2 ")
         assert wire.reply() == ""
+
+
+def test_a_client_that_does_not_read_what_it_is_told_is_sent_away() -> None:
+    def is_let_in() -> bool:
+        with here.wire() as again:
+            return again.reply().startswith("220 ")
+
+    with site(Patience(idle=0.2, connections=1)) as here, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", here.ports["smtp"]))
+        deaf.settimeout(0.2)
+        with suppress(OSError):
+            while deaf.send(b"EHLO relay.example.com\r\n" * 500):
+                pass
+        wait_until(is_let_in)
 
 
 def test_a_client_that_never_ends_its_mail_is_sent_away() -> None:

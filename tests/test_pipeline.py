@@ -21,6 +21,7 @@ from bot.lanes import Lanes
 from bot.model import Accepted, Address, Category, Classification, InboundMessage
 from bot.pipeline import Pipeline
 from bot.ports import Classifier
+from bot.sealing import Seal
 from bot.tickets import Tickets
 from storage import database, follow_ups, inbox, incidents, notifications
 from storage.tables import ALL, FollowUp, InboxMessage, Incident, Job, Message, Notification
@@ -100,6 +101,7 @@ class Way:
             classifier=Ladder(self.rungs),
             tickets=Tickets(self.desk, breaker, self.deadline),
             life=self.life,
+            files=Files({}, Seal(), self.life.policy.files, 3, self.wakes),
             simulated=self.simulated,
             answers=self.answers,
             dispatcher=self.wakes,

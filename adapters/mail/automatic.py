@@ -69,8 +69,8 @@ class Bounced:
 
     `digest` says which notification it was (`sealed.digest_of` its key) and of which incident, if of any: that is
     signed, and to be believed. All else is as the report has it: `recipient` may be any address at all, so that whoever
-    stops an address stops the one that the notification went to. `message_id` is empty where only the return address
-    told. `status` is a code of RFC 3463, or empty if there was none; `says` is one line.
+    stops an address stops the one that the notification went to. `message_id` is empty for a mail of no incident of
+    which only the return address told. `status` is a code of RFC 3463, or empty if there was none; `says` is one line.
     """
 
     recipient: str
@@ -120,9 +120,14 @@ def _says_so(mail: Mail) -> bool:
         set(submitted) - {"no"}
         or NO_ANSWER_WANTED.intersection(_words(mail, "x-auto-response-suppress"))
         or any(mail.header(name).strip().lower() not in ("", "no") for name in SAYS_SO)
-        or mail.media_type == "multipart/report"
+        or "multipart/report" in (mail.media_type, _kind(mail))
         or mail.report
     )
+
+
+def _kind(mail: Mail) -> str:
+    """Return the type that the mail says it is of, also where its parts are none."""
+    return mail.header("content-type").partition(";")[0].strip().lower()
 
 
 def _mass_mail(mail: Mail, own: Callable[[str], bool]) -> bool:
@@ -266,12 +271,14 @@ def _head(mail: Mail) -> str:
 
 
 def _proof(mail: Mail, envelope: Envelope, tokens: Tokens) -> tuple[Sealed, str] | None:
-    """Return which mail of ours it is about, and its Message-ID, if that is there. The references come last: they may
-    name more than one mail of ours."""
+    """Return which mail of ours it is about, and its Message-ID. The references come last: they may name more than one
+    mail of ours."""
     for is_address, written in islice(_tokens(mail, envelope), MOST_TOKENS):
         sealed = tokens.read_address(written) if is_address else tokens.read_message_id(written)
-        if sealed is not None and sealed.kind != "reply":
-            return sealed, "" if is_address else written
+        if sealed is not None and sealed.kind == "bounce":
+            return sealed, tokens.message_id_of(sealed, written.rpartition("@")[2])
+        if sealed is not None and sealed.kind == "message":
+            return sealed, written
     return None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from secrets import token_urlsafe
+from typing import Literal
 
 from adapters.mail.door import MailDoor
 from adapters.mail.parse import content
@@ -13,15 +14,16 @@ from adapters.mail.settings import MailInSettings, MailSettings
 from adapters.mail.translate import CHANNEL, Own, Reader, file_of
 from bot.errors import NotFound, TooLarge, Undeliverable
 from bot.model import Address, Fetched, Notice, Sent, Switch
-from bot.ports import Channel, Core, FileSource, Originals, Routes, State, Threaded
+from bot.ports import AtHand, Channel, Core, Originals, Routes, State, Threaded
 
 
-class MailChannel(Channel, FileSource, Threaded):
+class MailChannel(Channel, AtHand, Threaded):
     """Mail in and out. Mail goes out also where none comes in."""
 
     name = CHANNEL
     board: Address | None = None
-    threads = True
+    threads: Literal[True] = True
+    at_hand: Literal[True] = True
     file_deadline = 30.0
 
     def __init__(self, out: MailSettings, into: MailInSettings, state: State, originals: Originals) -> None:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from logging import CRITICAL, Logger
 
 import structlog
@@ -36,13 +37,13 @@ def signed_for(domain: str, raw: bytes, signatures: list[bytes], dns: Dns | None
         return False
 
     keys = _Keys(domain, dns or txt)
-    bodies: dict[bool, bytes] = {}
-    for place, relaxed in list(_candidates(domain, signatures))[:MOST_TRIED]:
-        if relaxed not in bodies:
-            bodies[relaxed] = _relaxed(raw) if relaxed else raw
+    verifiers: dict[bool, dkim.DKIM] = {}
+    for place, relaxed in islice(_candidates(domain, signatures), MOST_TRIED):
         try:
-            verifier = dkim.DKIM(bodies[relaxed], logger=SILENT, minkey=SMALLEST_KEY)
-            if verifier.verify(place, dnsfunc=keys):
+            if relaxed not in verifiers:
+                mail = _relaxed(raw) if relaxed else raw
+                verifiers[relaxed] = dkim.DKIM(mail, logger=SILENT, minkey=SMALLEST_KEY)
+            if verifiers[relaxed].verify(place, dnsfunc=keys):
                 return True
         except Exception as exc:  # dkimpy's own family, but also IndexError, ValueError, NameError and those of the DNS
             log.debug("dkim.not_verified", error=type(exc).__name__)

@@ -135,7 +135,7 @@ class Folder:
         Lost."""
         with _speaking():
             self._start_idling()
-            if not self._has_read_on():
+            if not self._has_read_on() and "EXISTS" not in self._client.untagged_responses:
                 self._wait_for_something(seconds, stop)
             self._box.idle.stop()
 

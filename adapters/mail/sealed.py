@@ -20,8 +20,8 @@ Kind = Literal["message", "reply", "bounce"]
 
 PURPOSE = b"firstline mail token 1\x00"  # else whatever else is signed with the same key could pass for a token
 MAC = 10  # bytes: nobody sends 2^80 mails
-DIGEST: dict[Kind, int] = {"message": 10, "reply": 0, "bounce": 5}  # in bytes; an address has room for no more
-SHOWN = 10
+DIGEST = 5  # bytes: enough to tell the mails of one incident apart, and an address has room for no more
+DIGEST_OF_ALL = 10  # bytes, in the Message-ID of a mail of no incident
 LONGEST_LOCAL_PART = 64  # RFC 5321, 4.5.3.1.1
 LONGEST_TOKEN = 64
 
@@ -54,7 +54,16 @@ class Tokens:
     def message_id(self, name: str, incident_id: str, audience: Audience, domain: str) -> str:
         """Return the Message-ID, in its angle brackets, of the notification with the key `name`: the same whenever it
         is asked for. Raises ValueError if the incident's id is neither a UUID nor empty."""
-        return f"<{self._write('message', audience, incident_id, name)}@{domain}>"
+        digest = _digest(name)[: _digest_size("message", incident_id)]
+        return f"<{self._write('message', audience, incident_id, digest)}@{domain.lower()}>"
+
+    def message_id_of(self, sealed: Sealed, domain: str) -> str:
+        """Return the Message-ID that a mail had by what its return address says, and the domain of that; empty for a
+        mail of no incident, of which an address says too little."""
+        if not sealed.incident_id or not sealed.digest:
+            return ""
+        digest = bytes.fromhex(sealed.digest)
+        return f"<{self._write('message', sealed.audience, sealed.incident_id, digest)}@{domain.lower()}>"
 
     def reply_address(self, address: str, incident_id: str, audience: Audience) -> str:
         """Return the address with a token after a `+`; a reply to it belongs to the incident.
@@ -67,7 +76,7 @@ class Tokens:
     def bounce_address(self, address: str, name: str, incident_id: str, audience: Audience) -> str:
         """Return the address with a token that says which notification comes back to it (VERP); the address as it is
         if there is no room. Raises ValueError as `message_id` does."""
-        return _plus(address, self._write("bounce", audience, incident_id, name))
+        return _plus(address, self._write("bounce", audience, incident_id, _digest(name)[:DIGEST]))
 
     def read_address(self, address: str) -> Sealed | None:
         """Return what the token in a bare address says, or None if there is none of ours in it. Never raises."""
@@ -79,9 +88,8 @@ class Tokens:
         sealed = self._read(message_id.strip(" \t<>").rpartition("@")[0])
         return sealed if sealed is not None and sealed.kind == "message" else None
 
-    def _write(self, kind: Kind, audience: Audience, incident_id: str, name: str = "") -> str:
-        head = bytes([HEADS[kind, audience, bool(incident_id)]])
-        body = head + _incident(incident_id) + _digest(name)[: DIGEST[kind]]
+    def _write(self, kind: Kind, audience: Audience, incident_id: str, digest: bytes = b"") -> str:
+        body = bytes([HEADS[kind, audience, bool(incident_id)]]) + _incident(incident_id) + digest
         return _encode(body + self._mac(body))
 
     def _read(self, token: str) -> Sealed | None:
@@ -97,7 +105,7 @@ class Tokens:
 
 def digest_of(name: str) -> str:
     """Return what tokens say of a notification: ten hex digits, made of its key."""
-    return _digest(name).hex()[:SHOWN]
+    return _digest(name)[:DIGEST].hex()
 
 
 def _open(body: bytes) -> Sealed | None:
@@ -106,9 +114,9 @@ def _open(body: bytes) -> Sealed | None:
         return None
     kind, audience, with_incident = READ[body[0]]
     incident, digest = (body[1:17], body[17:]) if with_incident else (b"", body[1:])
-    if len(incident) not in (0, 16) or len(digest) != DIGEST[kind]:
+    if len(incident) not in (0, 16) or len(digest) != _digest_size(kind, incident):
         return None
-    return Sealed(str(uuid.UUID(bytes=incident)) if incident else "", audience, kind, digest.hex()[:SHOWN])
+    return Sealed(str(uuid.UUID(bytes=incident)) if incident else "", audience, kind, digest[:DIGEST].hex())
 
 
 def _incident(incident_id: str) -> bytes:
@@ -118,6 +126,12 @@ def _incident(incident_id: str) -> bytes:
     if str(written) != incident_id:
         raise ValueError("an incident's id is written in lower case, with its dashes")  # or it would not come back
     return written.bytes
+
+
+def _digest_size(kind: Kind, incident: object) -> int:
+    if kind == "reply":
+        return 0
+    return DIGEST_OF_ALL if kind == "message" and not incident else DIGEST
 
 
 def _digest(name: str) -> bytes:

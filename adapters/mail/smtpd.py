@@ -6,6 +6,7 @@ It needs aiosmtpd: import this module only where MAIL_LISTEN is set."""
 import asyncio
 import re
 import socket
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -36,10 +37,11 @@ AT_ONCE: Final = 16
 """Mails that are being committed."""
 
 BACKLOG: Final = 100
-PIECE: Final = 65536
-"""Bytes of a line that are looked at together. A line may be as long as the mail: RFC 5321 allows 1000 bytes, mail in
-the wild has more, and Postfix and Sendmail take it."""
+BUFFER: Final = 65536
+"""Bytes of a connection that are waiting to be looked at, about. A line of a mail may be as long as the mail: RFC 5321
+allows 1000 bytes, mail in the wild has more, and Postfix and Sendmail take it."""
 
+END: Final = b"\r\n.\r\n"
 LONGEST_COMMAND: Final = 2048
 NULL: Final = "<>"
 """How aiosmtpd's transaction has the empty sender: what is empty counts as not told there."""
@@ -48,6 +50,7 @@ NOT_TAKEN: Final = "451 4.3.0 The mail is not stored; bring it again"
 TOO_LARGE: Final = "552 5.3.4 The mail is larger than we take"
 CLOSING: Final = "421 4.3.2 We are closing; come back soon"
 
+_NO_NAME = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 _WITHOUT_CODE = re.compile(rb"(?!220)([245])\d\d (?!\d\.\d+\.\d+ )")
 _PATH = re.compile(r"\s*(?:<((?:\"(?:[^\"\\]|\\.)*\"|[^<>\"\s])*)>|([^<>\"\s]+))(.*)", re.DOTALL)
 
@@ -62,7 +65,7 @@ class Patience:
     connections: int = 50
     idle: float = 300.0  # RFC 5321, 4.5.3.2.7
     mail: float = 600.0
-    stop: float = 8.0
+    stop: float = 3.0
 
 
 class SmtpListener:
@@ -104,8 +107,13 @@ def _bound(places: tuple[Listen, ...]) -> list[tuple[Listen, socket.socket]]:
     found: list[tuple[Listen, socket.socket]] = []
     for place in places:
         family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+        # asyncio switches Nagle's algorithm off (40 ms a reply) only where it sees that the protocol is TCP
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.append((place, listener))
         try:
-            listener = socket.create_server((place.host, place.port), family=family, backlog=BACKLOG)
+            listener.bind((place.host, place.port))
+            listener.listen(BACKLOG)
         except OSError as exc:
             for _, other in found:
                 other.close()
@@ -113,7 +121,6 @@ def _bound(places: tuple[Listen, ...]) -> list[tuple[Listen, socket.socket]]:
                 f"MAIL_LISTEN: cannot listen on {place.host}:{place.port} ({exc.strerror or exc}). "
                 "Choose another port, or an address of this machine."
             ) from None
-        found.append((place, listener))
         _warn_of(listener.getsockname()[0], place.port)
     return found
 
@@ -227,7 +234,7 @@ class SmtpSession(SMTP):
     may be long, every reply has an enhanced status code (RFC 2034), and nobody can log in."""
 
     command_size_limit = LONGEST_COMMAND
-    line_length_limit = PIECE
+    line_length_limit = BUFFER
     protocol = "SMTP"
     answers_each_recipient = False
 
@@ -272,6 +279,7 @@ class SmtpSession(SMTP):
 
     def _timeout_cb(self) -> None:
         self._leave("421 4.4.2 You have said nothing for too long")
+        self.loop.call_later(min(self._hall.patience.idle, 10), self.abort)  # if it does not read either
 
     async def _handle_client(self) -> None:
         with suppress(ConnectionError):  # it has gone, and there is nobody to tell
@@ -336,26 +344,24 @@ class SmtpSession(SMTP):
     async def _content(self) -> bytes | None:
         """Read up to the lone dot; None if it is too large. A line ends with CR LF and with nothing else: to take a
         bare LF for an end would let a client smuggle mails past a server that does not."""
-        content, size, begins = bytearray(), 0, True
-        while True:
-            piece, ends = await self._piece()
-            if begins and piece == b".\r\n":
-                return bytes(content) if size <= self._hall.most else None
-            if begins and piece.startswith(b"."):
-                piece = piece[1:]
-            size += len(piece)
-            if size <= self._hall.most:
-                content += piece
-            else:
-                content.clear()
-            begins = ends
+        longest = 4 * (self._hall.most // 3 + 2)  # what a mail becomes of which each line is a dot, which is doubled
+        found, looked_at, is_too_large = bytearray(b"\r\n"), 0, False  # a line had ended before
+        while (end := found.find(END, looked_at)) < 0:
+            is_too_large = is_too_large or len(found) > longest
+            if is_too_large:
+                del found[: -len(END)]
+            looked_at = max(0, len(found) - len(END))
+            found += await self._bytes()
+        self._reader.feed_data(bytes(found[end + len(END) :]))  # commands behind the mail; the reader is empty
+        content = bytes(found[: end + 2]).replace(b"\r\n.", b"\r\n")[2:]
+        return None if is_too_large or len(content) > self._hall.most else content
 
-    async def _piece(self) -> tuple[bytes, bool]:
-        """Read a line or, of a long one, a piece; and whether the line ends with it."""
-        try:
-            return await self._reader.readuntil(b"\r\n"), True
-        except asyncio.LimitOverrunError as exc:
-            return await self._reader.readexactly(exc.consumed), False
+    async def _bytes(self) -> bytes:
+        """Read all that is there. Raises ConnectionError if there will be nothing more."""
+        found = await self._reader.read(sys.maxsize)
+        if not found:
+            raise ConnectionResetError
+        return found
 
     async def _taken(self, content: bytes, transaction: Transaction) -> str:
         sender = transaction.mail_from
@@ -382,7 +388,7 @@ class SmtpSession(SMTP):
         how = f"UTF8{self.protocol}" if is_utf8 else f"{extended}{self.protocol}"
         recipient = f"\r\n\tfor <{recipients[0]}>" if len(recipients) == 1 else ""
         return (
-            f"Received: from {_printable(self.session.host_name or '')[:255] or 'unknown'} ({address})\r\n"
+            f"Received: from {_NO_NAME.sub('', self.session.host_name or '')[:255] or 'unknown'} ({address})\r\n"
             f"\tby {self._hall.name} (Firstline) with {how}{recipient};\r\n"
             f"\t{format_datetime(self._hall.clock())}\r\n"
         ).encode()
@@ -396,5 +402,5 @@ class LmtpSession(LMTP, SmtpSession):
 
 
 def _printable(text: str) -> str:
-    """What of a text can stand in a reply or a header: ASCII, in one line."""
+    """What of a text can stand in a reply: ASCII, in one line."""
     return "".join(char for char in text if char.isascii() and char.isprintable())[:400]
