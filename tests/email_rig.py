@@ -1,5 +1,5 @@
-"""E-mail in the contract of channels (tests/contract.py), brought over HTTP and by SMTP. Nothing proves who writes; which
-mail of ours they answer shows that they may."""
+"""E-mail in the contract of channels (tests/contract.py), brought over HTTP and by SMTP. Nothing proves who writes: that
+they may, shows which mail of ours they answer."""
 
 import asyncio
 import smtplib
