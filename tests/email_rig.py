@@ -1,5 +1,5 @@
-"""E-mail in the contract of channels (tests/contract.py), brought over HTTP and by SMTP. Nothing proves who writes: that
-they may, shows which mail of ours they answer."""
+"""E-mail in the contract of channels (tests/contract.py), brought over HTTP and by SMTP. Nothing proves who writes: it
+is by what they answer that they may."""
 
 import asyncio
 import smtplib
