@@ -3,6 +3,7 @@ proven sender who takes part in it. Everything else waits for a person (CASES 9)
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -207,6 +208,7 @@ def test_on_the_command_line_a_person_decides_as_well(house: House, opened: dict
     first, second = re.findall(r"held-\d+", listed)
     assert f"Kept out of {opened['ticket_id']}." in bot("reject", second).stdout
     assert opened["ticket_id"] in bot("accept", first).stdout
+    house.clock.now = datetime.now(UTC)  # the command went by the clock of the machine
     house.work()
     assert house.said(opened["incident_id"]) == [TWICE, MORE]
     assert "decided about already" in refusal(bot("accept", second), 1)
