@@ -169,6 +169,15 @@ def test_a_mail_of_our_own_is_never_answered(post: Post) -> None:
     assert post.sent_to(SUPPORT) == []
 
 
+def test_an_address_that_mail_is_forwarded_to_is_ours_beside_that_of_mail_from(db: str, clock: TestClock) -> None:
+    with with_mail(clock, mail_addresses="inbox@in.shop.example") as post:
+        for address in (SUPPORT, "inbox@in.shop.example"):
+            assert post.door.is_ours(address)
+            post.take(post.write(f"{TWICE}, says {address}", address))
+        assert len(post.house.incidents()) == 2
+        assert post.sent == []
+
+
 def test_the_answer_goes_to_reply_to_and_never_to_ourselves_or_to_copies(post: Post) -> None:
     post.take(post.write(TWICE, Reply_To="ana.home@example.com", Cc=f"{BEA}, help+x@shop.example"))
     post.take(post.write("Locked out", BEA, Reply_To=SUPPORT))
