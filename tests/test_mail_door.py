@@ -255,6 +255,17 @@ def test_a_report_names_the_text_that_came_back_and_its_address_is_stopped(post:
     assert len(post.house.incidents()) == 1
 
 
+def test_a_mail_that_is_late_is_not_said_to_have_failed(post: Post) -> None:
+    post.take(post.write(TWICE))
+    (ours,) = post.sent_to(ANA)
+    post.take(report(post, ours, "4.4.1", "delayed"))
+    assert [row["status"] for row in post.house.owed("acknowledgement")] == ["sent"]
+    assert len(post.house.incidents()) == 1
+    failed = report(post, ours, "4.4.7").replace(b"bounce.1@", b"bounce.2@")
+    post.take(failed)
+    assert [row["status"] for row in post.house.owed("acknowledgement")] == ["failed"]
+
+
 def test_a_report_of_a_mail_that_we_never_sent_stops_nothing_and_is_not_answered(post: Post) -> None:
     post.take(post.write(TWICE))
     forged = EmailMessage()
