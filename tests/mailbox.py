@@ -44,9 +44,9 @@ class Mailbox:
         with self._lock:
             return list(self._letters)
 
-    def by_message_id(self, part: str = "") -> dict[str, EmailMessage]:
-        """The mails whose Message-ID has this part in it, each once, however often it came."""
-        return {mail["Message-ID"]: mail for mail in self.mails() if part in mail["Message-ID"]}
+    def by_notice(self, part: str = "") -> dict[str, EmailMessage]:
+        """The mails of the notices that have this part in their key, each once, however often it came."""
+        return {mail["Message-ID"]: mail for mail in self.mails() if part in mail["X-Firstline-Notice"]}
 
     def environment(self) -> dict[str, str]:
         """The settings that make Firstline send here."""

@@ -42,8 +42,8 @@ def test_killed_at_an_event_and_started_again_everything_happens_once(
         answer = second.wait_up().post(NEW, "k-1")
         assert answer.status_code == 201, answer.text
         incident_id = answer.json()["incident_id"]
-        wait_until(lambda: mailbox.by_message_id("acknowledgement"), why="no acknowledgement came")
-        wait_until(lambda: mailbox.by_message_id("reminder"), why="no reminder came")
+        wait_until(lambda: mailbox.by_notice("acknowledgement"), why="no acknowledgement came")
+        wait_until(lambda: mailbox.by_notice("reminder"), why="no reminder came")
         wait_until(lambda: settled(second, incident_id), why="".join(second.output))
         details = requests.get(f"{second.url}/api/incidents/{incident_id}", timeout=5).json()
         listed = requests.get(f"{second.url}/api/incidents", timeout=5).json()
@@ -51,8 +51,8 @@ def test_killed_at_an_event_and_started_again_everything_happens_once(
     assert details["reminder_sent"] is True
     assert desk.creations == {incident_id: 1}
     assert details["ticket_id"] == f"TKT-{desk.tickets[incident_id]}"
-    assert len(mailbox.by_message_id("acknowledgement")) == 1
-    assert len(mailbox.by_message_id("reminder")) == 1
+    assert len(mailbox.by_notice("acknowledgement")) == 1
+    assert len(mailbox.by_notice("reminder")) == 1
     assert [notice["kind"] for notice in details["notifications"]] == ["acknowledgement", "reminder"]
 
 
@@ -66,7 +66,7 @@ def test_the_way_is_told_by_events_in_this_order(
 ) -> None:
     with Process(tmp_path, settings(desk, mailbox, database_url)) as process:
         process.wait_up().post(NEW, "k-1")
-        wait_until(lambda: mailbox.by_message_id("reminder"))
+        wait_until(lambda: mailbox.by_notice("reminder"))
         process.terminate()
     told = [name for line in process.output for name in WAY if f'"{name}"' in line]
     assert list(dict.fromkeys(told)) == list(WAY)
@@ -83,7 +83,7 @@ def test_what_was_accepted_before_a_kill_is_handled_after_it_without_being_sent_
         doomed.wait_dead()
     with Process(tmp_path, environment) as second:
         second.wait_up()
-        wait_until(lambda: mailbox.by_message_id("acknowledgement"))
+        wait_until(lambda: mailbox.by_notice("acknowledgement"))
 
 
 def test_the_follow_up_comes_on_its_day_though_the_bot_was_down_and_the_clock_went_on(
@@ -95,12 +95,12 @@ def test_the_follow_up_comes_on_its_day_though_the_bot_was_down_and_the_clock_we
         today.wait_up().post(NEW, "k-open")
         resolved = today.post({**NEW, "message": "my payment failed"}, "k-resolved").json()
         requests.post(f"{today.url}/api/incidents/{resolved['ticket_id']}/resolve", timeout=5)
-        wait_until(lambda: len(mailbox.by_message_id("acknowledgement")) == 2)
+        wait_until(lambda: len(mailbox.by_notice("acknowledgement")) == 2)
         assert today.terminate() == 0
     for hours in (25, 73):
         with Process(tmp_path, {**environment, **days.later(hours)}) as later:
             later.wait_up()
-            wait_until(lambda: mailbox.by_message_id("reminder"))
+            wait_until(lambda: mailbox.by_notice("reminder"))
             assert later.terminate() == 0
     reminders = [mail for mail in mailbox.mails() if "reminder" in mail["Message-ID"]]
     assert len(reminders) == 1

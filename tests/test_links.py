@@ -450,8 +450,8 @@ def test_the_five_links_of_a_mail_lead_to_a_rating(process: Process, mailbox: Ma
     number = process.post(NEW, "k-1").json()["ticket_id"]
     url = f"{process.url}/api/incidents/{number}"
     assert requests.post(f"{url}/resolve", json={"note": "Refunded."}, timeout=10).status_code == 200
-    wait_until(lambda: mailbox.by_message_id(".resolved-1."))
-    (mail,) = mailbox.by_message_id(".resolved-1.").values()
+    wait_until(lambda: mailbox.by_notice(".resolved-1."))
+    (mail,) = mailbox.by_notice(".resolved-1.").values()
     for kind in ("plain", "html"):
         part = mail.get_body((kind,))
         assert part is not None

@@ -21,7 +21,7 @@ from tests.mail_house import Post, with_mail
 
 ROUNDS = 200
 ONE, TWO, ROBOT = "support@one.example", "support@two.example", "away@robot.example"
-MARKS = ("Auto-Submitted", "X-Auto-Response-Suppress", "Precedence", "X-Firstline-Ticket")
+MARKS = ("Auto-Submitted", "X-Auto-Response-Suppress", "Precedence", "X-Firstline-Ticket", "X-Firstline-Notice")
 THREAD = ("In-Reply-To", "References", "Reply-To")
 AWAY = "I am away until Monday."
 

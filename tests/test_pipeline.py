@@ -15,6 +15,7 @@ from bot.breaker import Breaker
 from bot.classify import NOBODY, Ladder
 from bot.desk_jobs import DeskJobs
 from bot.errors import ClassificationFailed, TryLater, Undeliverable
+from bot.files import Files
 from bot.intake import Intake
 from bot.jobs import Jobs
 from bot.lanes import Lanes

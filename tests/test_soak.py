@@ -93,7 +93,7 @@ class Town:
         assert set(self.desk.creations.values()) == {1}
         assert {incident["incident_id"]: incident["external_ticket_id"] for incident in listed} == self.desk.tickets
         for kind in kinds:
-            assert len(self.mailbox.by_message_id(kind)) == len(listed), kind
+            assert len(self.mailbox.by_notice(kind)) == len(listed), kind
         assert self.stats()["dead_messages"] == 0
 
 
@@ -124,17 +124,17 @@ def test_many_messages_many_kills_and_a_day_later_everything_has_happened_once(t
         process = town.start(**later).wait_up()
         time.sleep(chance.uniform(0.1, 0.6))
         process.kill()
-        print(f"killed a day later: {len(town.mailbox.by_message_id('reminder'))} reminders", flush=True)
+        print(f"killed a day later: {len(town.mailbox.by_notice('reminder'))} reminders", flush=True)
     process = town.start(**later).wait_up()
     number = len(town.incidents())
-    wait_until(lambda: len(town.mailbox.by_message_id("reminder")) == number, 240, "reminders are missing")
+    wait_until(lambda: len(town.mailbox.by_notice("reminder")) == number, 240, "reminders are missing")
     wait_until(town.settled, 120, "not everything was settled")
     town.check(("acknowledgement", "reminder"))
     print(
         f"{len(town.acknowledged)} of {MESSAGES} acknowledged, {number} incidents, {len(town.desk.tickets)} tickets, "
-        f"{len(town.mailbox.by_message_id('acknowledgement'))} acknowledgements "
+        f"{len(town.mailbox.by_notice('acknowledgement'))} acknowledgements "
         f"({len([m for m in town.mailbox.mails() if 'acknowledgement' in m['Message-ID']])} deliveries), "
-        f"{len(town.mailbox.by_message_id('reminder'))} reminders; {KILLS} + 3 kills"
+        f"{len(town.mailbox.by_notice('reminder'))} reminders; {KILLS} + 3 kills"
     )
     process.kill()
 

@@ -5,7 +5,7 @@ import re
 from encodings.aliases import aliases
 from functools import lru_cache
 
-from adapters.mail.compose import LINE_ENDS, NOT_IN_TEXT
+from adapters.mail.compose import NOT_IN_TEXT
 
 # What Python has, and no more: to look up a name that it does not have imports, and remembers, a module of that name.
 BYTES_TO_BYTES = frozenset(
@@ -35,6 +35,8 @@ MEANT = {
 MULTIBYTE = re.compile(r"utf|gb|big5|cp9[345]|euc|jis|2022|hz|johab")
 WITH_ZEROS = re.compile(r"utf-(16|32)")
 JAPANESE = b"\x1b$"
+OTHER_LINE_ENDS = re.compile(r"[\x0b\x0c\x85\u2028\u2029]")
+ASCII = {ord(sign): None for sign in map(chr, range(128)) if NOT_IN_TEXT.match(sign)} | {0x0B: "\n", 0x0C: "\n"}
 UTF_8_LETTERS = re.compile(r"[\x80-\ufffc\ufffe-\U0010ffff]")
 
 
@@ -44,6 +46,8 @@ def decode(data: bytes, charset: str = "") -> str:
     The charset counts if it is one and fits; but what is valid UTF-8 is UTF-8, whatever it is said to be. What fits
     nothing is UTF-8 with some broken letters, or windows-1252.
     """
+    if not charset and data.isascii() and b"\x1b" not in data:
+        return data.decode("ascii")
     codec = _codec(charset)
     if data.isascii() and codec in ("", "utf-8") and JAPANESE not in data:
         return data.decode("ascii")
@@ -60,7 +64,10 @@ def decode(data: bytes, charset: str = "") -> str:
 
 def clean(text: str) -> str:
     """Return the text with line feeds between its lines and without any other control character but tabs."""
-    return NOT_IN_TEXT.sub("", LINE_ENDS.sub("\n", text)).removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+    if text.isascii():
+        return text.translate(ASCII)
+    return NOT_IN_TEXT.sub("", OTHER_LINE_ENDS.sub("\n", text))
 
 
 @lru_cache(maxsize=256)

@@ -1,5 +1,6 @@
 """`bot mail …`. The context holds what opens the core."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ def add_commands(app: typer.Typer) -> None:
     group.callback()(lambda: None)
     group.command("check")(check)
     group.command("ingest")(ingest)
+    group.command("reply")(reply)
     dead.add_commands(group)
     app.add_typer(group, name="mail")
 
@@ -63,6 +65,21 @@ def ingest(
     code = bulk.run_for_a_server(act, Console(stderr=True, highlight=False, markup=False)) if is_piped else act()
     if code:
         raise typer.Exit(code)
+
+
+def reply() -> None:
+    """Read the plain text of a mail from standard input, and print what its author wrote."""
+    from adapters.mail.written import written
+
+    typer.echo(written(_decoded(sys.stdin.buffer.read())))
+
+
+def _decoded(data: bytes) -> str:
+    """Take for Latin-1 what is not UTF-8: that one takes any bytes."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 @contextmanager

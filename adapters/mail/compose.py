@@ -89,6 +89,7 @@ def compose(
     mail["Message-ID"] = message_id(notice, sender, tokens)
     for name, value in (*_thread(notice), *_automatic(notice)):
         mail[name] = value
+    mail["X-Firstline-Notice"] = safe_key(notice.key)  # for people: the Message-ID tells them nothing
     if notice.ticket_id:
         mail["X-Firstline-Ticket"] = _text_header(notice.ticket_id, "X-Firstline-Ticket")
     mail.attach(_part("plain", plain(notice), flowed=True))

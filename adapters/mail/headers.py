@@ -16,17 +16,26 @@ LONGEST_ADDRESS = 320
 LONGEST_ID = 998
 FIRST_AND_LAST = 30
 
-ENCODED_WORD = re.compile(r"=\?([^\s?*]{1,60})(?:\*[^\s?]{0,20})?\?([bBqQ])\?")
+ENCODED_WORD = re.compile(r"=\?([\w.:+-]{1,60})(?:\*[^\s?]{0,20})?\?([bBqQ])\?")
 ID = re.compile(r"<[^<>\s]{1,500}@[^<>\s]{1,500}>")
-TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)("?)|<([^<>]*)>|([(),;:])|([^"<>(),;:]+)', re.DOTALL)
+TOKEN = re.compile(
+    r'"((?:[^"\\]|\\.)*+)("?)|<([^<>]*)>|([(),;:])'
+    r'|(=\?[\w.:+*-]{1,80}\?[bBqQ]\?[^\s?]*\?=|(?:[^"<>(),;:=]|=(?!\?))++|=)',
+    re.DOTALL,
+)
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def text(raw: bytes) -> str:
     """Return a header as one line, its encoded words (RFC 2047) read."""
-    if b"=?" not in raw:
-        return one_line(decode(raw))
-    return one_line(_words_read(one_line(decode(raw))))
+    written = line(decode(raw))
+    return line(_words_read(written)) if "=?" in written else written
+
+
+def line(text: str) -> str:
+    """Return the text as one line: as `one_line`, and at a third of its price for almost all headers."""
+    words = " ".join(text.split())
+    return words if words.isprintable() else one_line(words)
 
 
 def _words_read(written: str) -> str:
@@ -70,7 +79,7 @@ def addresses(raw: Iterable[bytes]) -> tuple[Mailbox, ...]:
     """
     found: list[Mailbox] = []
     for header in raw:
-        for mailbox in _mailboxes(one_line(decode(header))):
+        for mailbox in _mailboxes(line(decode(header))):
             found.append(mailbox)
             if len(found) == MOST_ADDRESSES:
                 return tuple(found)

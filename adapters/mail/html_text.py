@@ -17,6 +17,7 @@ DEEPEST_QUOTE = 10
 DEEPEST_LIST = 8
 LONGEST_LINK = 2000
 LONGEST_ATTRIBUTES = 20_000
+PIECE = 100_000
 
 TAG_AHEAD = re.compile(r"<(?=/?[a-zA-Z]|[!?])")
 TAG = re.compile(
@@ -71,9 +72,10 @@ def read(html: str) -> str:
 
 
 def visible_length(html: str) -> int:
-    """Guess how many letters `read` would return, at a hundredth of its price."""
+    """Guess how many letters `read` would return, at a hundredth of its price (for the first 100,000 characters)."""
+    html = html[:PIECE]
     for name in ("style", "script", "title"):
-        html = _without(html, f"<{name}", f"</{name}")
+        html = _without(html, f"<{name}", f"</{name}>")
     return sum(map(len, ANY_TAG.sub(" ", _without(html, "<!--", "-->")).split()))
 
 
@@ -94,11 +96,18 @@ def _feed(html: str, page: "_Page") -> None:
     tokens = _Tokens(html)
     while tags < MOST_TAGS and (ahead := TAG_AHEAD.search(html, at)):
         if ahead.start() > at:
-            page.data(html[at : ahead.start()])
+            _data(html, at, ahead.start(), page)
         at = tokens.read(ahead.start(), page)
         tags += 1
     # Beyond the bound, tags are spaces: no structure, but all of the text.
-    page.data(ANY_TAG.sub(" ", html[at:]) if tags == MOST_TAGS else html[at:])
+    rest = ANY_TAG.sub(" ", html[at:]) if tags == MOST_TAGS else html[at:]
+    _data(rest, 0, len(rest), page)
+
+
+def _data(html: str, at: int, end: int, page: "_Page") -> None:
+    """Hand text over, in pieces: a list of ten million words is large."""
+    for begin in range(at, end, PIECE):
+        page.data(html[begin : min(begin + PIECE, end)])
 
 
 class _Tokens:
@@ -194,6 +203,7 @@ class _Page:
         self.marker = ""
         self.lists: list[int] = []
         self.row_lines = 0
+        self.cell_begins = False
         self.open: list[_Open] = []
         self.names: Counter[str] = Counter()
         self.link = ""
@@ -256,7 +266,7 @@ class _Page:
             self.line.append(self.marker)
             self.marker = ""
         self.line.append(text)
-        self.spaced = False
+        self.spaced = self.cell_begins = False
         if self.link:
             self.linked.append(text)
 
@@ -284,7 +294,8 @@ class _Page:
             self._empty_line(self.outer)
 
     def _end_line(self, also_empty: bool = False) -> None:
-        line = "".join(self.line).replace("\xa0", " ").rstrip(" |")
+        written = "".join(self.line).replace("\xa0", " ")
+        line = written if written == "-- " else written.rstrip(" |")  # the one before a signature (RFC 3676, 4.3)
         self.spaced = True
         if line.strip():
             self.lines.append(_quoted(self.quotes) + line)
@@ -294,6 +305,7 @@ class _Page:
         elif also_empty or self.line:
             self._empty_line(self.quotes)
         self.line = []
+        self.cell_begins = False
 
     def _empty_line(self, quotes: int) -> None:
         """Write one, unless the last is empty too, or it would be the first of all."""
@@ -378,7 +390,8 @@ class _Page:
             element.lists = name in LISTS
             if self.lists:
                 element.breaks = 1
-            self._break(element.breaks)
+            if not self.cell_begins or name == "table":
+                self._break(element.breaks)
         if name == "pre" or KEEPS_SPACES.search(attributes):
             element.keeps = True
             self.keeps += 1
@@ -418,7 +431,7 @@ class _Page:
         if self.line[-1] == " ":
             self.line.pop()
         self.line.append(" " if self.line and self.line[-1].endswith(":") else " | ")
-        self.spaced = True
+        self.spaced = self.cell_begins = True
 
     # --- quotes
 

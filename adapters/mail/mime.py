@@ -5,7 +5,7 @@ mail. Nothing in here recurses, and everything is bounded; parts beyond the boun
 """
 
 import re
-from binascii import Error, a2b_base64, a2b_qp, a2b_uu
+from binascii import a2b_base64, a2b_qp
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
@@ -30,13 +30,12 @@ OF_A_MAIL = frozenset({
     b"content-type", b"content-transfer-encoding", b"reply-to", b"delivered-to", b"x-mailer",
 })  # fmt: skip
 FROM_AHEAD = re.compile(rb"(?i)\nfrom[ \t]*:")
-LOST_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200}?)[ \t]*\r?\ncontent-", re.IGNORECASE)
+LOST_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200})\r?\ncontent-", re.IGNORECASE)
 MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}")
 PARAMETER = re.compile(r';\s*([^\s=;"]++)\s*=\s*(?:"((?:[^"\\]|\\.)*+)("?)|([^;]*))', re.DOTALL)
 NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 WORDS_WITH_SPACES = re.compile(rb"\S[ \t]+\S")
 NOT_A_WORD = 60
-UUENCODED = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 
 
 @dataclass(slots=True)
@@ -63,6 +62,7 @@ class Entity:
     end: int
     index: int = -1
     children: list[int] = field(default_factory=list)
+    _disposition: tuple[str, dict[str, str]] | None = None
 
     @property
     def is_multipart(self) -> bool:
@@ -74,15 +74,18 @@ class Entity:
         return words[0].rstrip(b";").strip(b'"').decode("ascii", "replace") if words else ""
 
     def disposition(self) -> tuple[str, dict[str, str]]:
-        return value_and_parameters(self.headers.get(b"content-disposition"))
+        if self._disposition is None:
+            self._disposition = value_and_parameters(self.headers.get(b"content-disposition"))
+        return self._disposition
 
 
 @dataclass(slots=True)
 class Tree:
-    """A mail, split: `raw` are its bytes, with line feeds (`content` is told the same indices for the same bytes)."""
+    """A mail, split. `raw` are its bytes, with line feeds if there were none; `is_cut` says that parts are left out."""
 
     raw: bytes
     entities: list[Entity]
+    is_cut: bool = False
 
     @property
     def root(self) -> Entity:
@@ -135,6 +138,7 @@ class _Splitter:
         while found := self._next_delimiter(at):
             before, after, level, closes = found
             if self.leaves == MOST_LEAVES or len(self.tree.entities) == MOST_ENTITIES:
+                self.tree.is_cut = True
                 return self._close(0, before)
             self._close(level if closes else level + 1, before)
             at = after if closes else self._begin(after, self.open[level][0])
@@ -162,7 +166,7 @@ class _Splitter:
         is_mail = entity.parent < 0
         if not boundary or (is_mail and b"--" + boundary not in self.raw):
             lost = LOST_BOUNDARY.search(self.raw, max(entity.start - 1, 0))
-            boundary = lost[1] if lost else boundary
+            boundary = lost[1].rstrip() if lost else boundary
         if boundary:
             self.levels.setdefault(boundary, len(self.open))
             self.open.append((len(self.tree.entities) - 1, boundary))
@@ -316,8 +320,6 @@ def transferred(data: bytes, encoding: str) -> bytes:
         return b"".join(_base64(run) for run in _base64_runs(data))
     if encoding == "quoted-printable":
         return a2b_qp(data)
-    if encoding in UUENCODED:
-        return b"".join(_uu_line(line) for line in data.splitlines())
     return data
 
 
@@ -326,7 +328,7 @@ def transferred_text(data: bytes, encoding: str) -> bytes:
     mailing list has put them there, or it never was base64."""
     if encoding != "base64":
         return transferred(data, encoding)
-    words = WORDS_WITH_SPACES.search(data)
+    words = WORDS_WITH_SPACES.search(data) if b" " in data else None
     if words is None or max(map(len, data[words.start() : words.start() + 500].split())) > NOT_A_WORD:
         return transferred(data, encoding)
     at = data.rfind(b"\n", 0, words.start()) + 1
@@ -342,18 +344,3 @@ def _base64(run: bytes) -> bytes:
     run = run.replace(b"=", b"")
     whole = run[:-1] if len(run) % 4 == 1 else run
     return a2b_base64(whole + b"=" * (-len(whole) % 4))
-
-
-def _uu_line(line: bytes) -> bytes:
-    """Decode a line; the count of some encoders is wrong, and its own length is right (as in the standard library)."""
-    if line.startswith(b"begin ") or line.strip() in (b"", b"end", b"`"):
-        return b""
-    try:
-        return a2b_uu(line)
-    except Error:
-        pass
-    length = (((line[0] - 32) & 63) * 4 + 5) // 3
-    try:
-        return a2b_uu(line[:length])
-    except Error:
-        return b""

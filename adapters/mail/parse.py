@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from adapters.mail import headers
 from adapters.mail.charsets import clean, decode
 from adapters.mail.html_text import read, visible_length
-from adapters.mail.mime import Entity, Tree, read_headers, split, transferred_text
+from adapters.mail.mime import Entity, Tree, content_type, read_headers, split, transferred_text
 from adapters.mail.parsed import Mail, Mailbox, Part, Unreadable
 from bot.model import file_name
 
@@ -26,6 +26,7 @@ ENDINGS = {
 SHORT = 400
 """A stub has fewer letters."""
 FAR_SHORTER = 3
+LONGEST_FLOWED = 1_000_000
 STUB = re.compile(
     r"(?:not|n't|unable|nicht|kein|pas|no)\b[^.]{0,60}\bhtml\b|\bhtml\b[^.]{0,60}(?:not|n't|unable|nicht|pas|no)\b"
     r"|(?:view|read|open|see)\b[^.]{0,40}\bbrowser\b|enable html|multi-?part message in mime format",
@@ -66,6 +67,9 @@ def _parse(raw: bytes) -> Mail:
     decoded = _decoded(fields)
     leaves = list(tree.leaves())
     body = _Body(tree)
+    text = body.text()
+    if tree.is_cut and not text:
+        raise Unreadable("the mail has more parts, one inside the other, than anybody could read")
     return Mail(
         headers=decoded,
         subject=_first(decoded, "subject"),
@@ -77,8 +81,8 @@ def _parse(raw: bytes) -> Mail:
         in_reply_to=headers.ids(" ".join(decoded.get("in-reply-to", ()))),
         references=headers.ids(" ".join(decoded.get("references", ()))),
         date=headers.date(_first(decoded, "date")),
-        media_type=tree.root.media_type,
-        text=body.text(),
+        media_type=content_type(tree.root.headers)[0],
+        text=text,
         digest=_digest(tree, decoded),
         parts=tuple(_part(tree, leaf) for leaf in leaves if body.is_file(leaf)),
         forwarded=next((tree.content(leaf) for leaf in leaves if leaf.media_type in ATTACHED_MAIL), b""),
@@ -186,7 +190,7 @@ class _Body:
         if leaf.media_type == "text/html" or IS_HTML.match(source):
             return read(source)
         text = clean(source)
-        if leaf.parameters.get("format", "").lower() == "flowed":
+        if leaf.parameters.get("format", "").lower() == "flowed" and len(text) <= LONGEST_FLOWED:
             return unflowed(text, leaf.parameters.get("delsp", "").lower() == "yes")
         return text
 

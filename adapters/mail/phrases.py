@@ -3,7 +3,8 @@
 All are in lower case (casefolded), without the dashes, stars and colons around them.
 """
 
-FROM, DATE, TO, CC, SUBJECT, REPLY_TO, OTHER = "from", "date", "to", "cc", "subject", "reply-to", "other"
+FROM, DATE, TO, CC, SUBJECT, REPLY_TO = "from", "date", "to", "cc", "subject", "reply-to"
+MESSAGE_ID, OTHER = "message-id", "other"
 
 LABELS = {
     FROM: """
@@ -27,7 +28,7 @@ LABELS = {
         送信日時|送信日|日時|日付|보낸 날짜|보낸날짜|날짜|전송|보낸 시간|보낸시간|발송일|enviat|তারিখ
     """,
     TO: """
-        to|an|à|destinataire|para|destinatario|destinatário|a|aan|till|til|vastaanottaja|kenelle|saaja|kellele
+        to|an|à|destinataire|para|destinatario|destinatário|a|aan|till|til|vastaanottaja|kenelle|saaja|kellele|adressaat
         adresaat|kam|adresāts|adresatas|do|odbiorca|komu|címzett|către|catre|la|до|кому|до кого|получатель|получател
         отримувач|за|za|prejemnik|primatelj|прима|προς|παραλήπτης|kime|alıcı|إلى|الى|אל|ל|به|گیرنده|प्रति|को|सेवा में
         kepada|penerima|tới|đến|người nhận|ถึง|ผู้รับ|收件人|收件者|宛先|받는 사람|받는사람|수신|수신인|per a|প্রাপক
@@ -47,15 +48,16 @@ LABELS = {
     REPLY_TO: """
         reply-to|reply to|antwort an|antworten an|répondre à|risposta|rispondi a|responder a|responder para
         antwoord aan|antwoorden aan|svar till|svar til|svara till|vastaus|vastausosoite|odpowiedz do|odpověď komu
-        odpovědět komu|odpovedať komu|válaszcím|răspuns către|răspundeți|ответить|обратный адрес|отговор до|кому відповісти
-        yanıtla|yanıt adresi|απάντηση προς|回复|回复地址|回覆|返信先|회신|회신 주소|الرد على|השב ל
+        odpovědět komu|odpovedať komu|válaszcím|răspuns către|răspundeți|ответить|обратный адрес|отговор до
+        кому відповісти|yanıtla|yanıt adresi|απάντηση προς|回复|回复地址|回覆|返信先|회신|회신 주소|الرد على|השב ל
     """,
+    MESSAGE_ID: "message-id|message id|nachrichten-id|id de message|id del mensaje|id messaggio|id da mensagem",
     OTHER: """
-        importance|priority|sensitivity|attachments|attachment|organization|message-id|wichtigkeit|priorität|anlagen
+        importance|priority|sensitivity|attachments|attachment|organization|wichtigkeit|priorität|anlagen
         anhang|anhänge|pièces jointes|pièce jointe|importancia|datos adjuntos|adjuntos|allegati|allegato
         anexos|anexo|bijlagen|bijlage|urgentie|prioritet|vedhæftede filer|vedlegg|bilagor|liitteet|tärkeys|załączniki
-        přílohy|prílohy|mellékletek|atașări|вложения|важность|вкладення|важливість|прикачени файлове|ekler|附件|添付ファイル
-        重要度|첨부|첨부파일|優先級|优先级|المرفقات|קבצים מצורפים|message id|mailed-by|posted at|conversation
+        přílohy|prílohy|mellékletek|atașări|вложения|важность|вкладення|важливість|прикачени файлове|ekler
+        附件|添付ファイル|重要度|첨부|첨부파일|優先級|优先级|المرفقات|קבצים מצורפים|mailed-by|posted at|conversation
     """,
 }
 """What stands before the colon in the header block of a quoted or forwarded mail."""
@@ -95,8 +97,9 @@ FORWARDED = """
     vidarebefordrat meddelande|vidarebefordrat brev|början på vidarebefordrat brev|påbörjat vidarebefordrat brev
     börja vidarebefordrat brev|vidarebefordrat mejl|videresendt meddelelse|videresendt besked|videresendt mail
     start på videresendt besked|start på videresendt meddelelse|videresendt melding|videresendt e-post
-    videresendt e-post begynner|begynnelse på videresendt melding|start på videresendt melding|starten på videresendt melding
-    áframsend skilaboð|áframsent bréf|välitetty viesti|edelleenlähetetty viesti|välitetty viesti alkaa
+    videresendt e-post begynner|begynnelse på videresendt melding|start på videresendt melding
+    starten på videresendt melding|áframsend skilaboð|áframsent bréf|välitetty viesti|edelleenlähetetty viesti
+    välitetty viesti alkaa
     lähetetty edelleen viesti|edastatud sõnum|edastatud kiri|pārsūtīts ziņojums|pārsūtītais ziņojums
     persiųstas laiškas|persiunčiamas laiškas|wiadomość przekazana dalej|przekazana wiadomość|przekazywana wiadomość
     wiadomość przesłana dalej|początek przekazywanej wiadomości|początek przekazanej wiadomości|przeposlaná zpráva
@@ -104,8 +107,9 @@ FORWARDED = """
     začiatok preposlanej správy|továbbított üzenet|továbbított levél|a továbbított levél kezdete|mesaj redirecționat
     mesaj redirectionat|mesaj transmis|începutul mesajului redirecționat|препратено съобщение|препратено писмо
     начало на препратеното съобщение|пересланное сообщение|пересылаемое сообщение|переадресованное сообщение
-    начало переадресованного сообщения|начало пересылаемого сообщения|начало пересланного сообщения|перенаправленное сообщение
-    переслане повідомлення|переадресоване повідомлення|початок пересланого повідомлення|початок листа, що пересилається
+    начало переадресованного сообщения|начало пересылаемого сообщения|начало пересланного сообщения
+    перенаправленное сообщение|переслане повідомлення|переадресоване повідомлення|початок пересланого повідомлення
+    початок листа, що пересилається
     прослеђена порука|proslijeđena poruka|prosleđena poruka|posredovano sporočilo|poslano naprej
     προωθημένο μήνυμα|μήνυμα που προωθήθηκε|έναρξη προωθημένου μηνύματος|iletilen mesaj|yönlendirilmiş ileti
     iletilmiş mesaj|iletilen ileti başlangıcı|iletilmiş ileti|yönlendirilen mesaj|başlangıç yönlendirilen ileti
@@ -131,12 +135,17 @@ WROTE = """
     пишет|писал|писала|писал(а)|написав|написала|написав(-ла)|написав(ла)|написав/ла|пише|писав|писала|напісаў|напісала
     написао|написала|написао/ла|написао(ла)|napisao|napisao/la|napisao/napisala|napisal/a|piše|έγραψε|έγραφε|γράφει|yazdı
     yazdi|yazmış|كتب|كتبت|كتب/ت|כתב|כתבה|כתב/ה|כתב(ה)|نوشت|نوشته|लिखा|लिखते|menulis|tulis|viết|เขียนว่า|escriure|escrigué
-    idatzi|লিখেছেন|লিখেছে|எழுதியது|எழுதினார்|shkroi|skryf|geskryf
+    quoting|zitat|citando|citerar|citerer|idatzi|লিখেছেন|লিখেছে|எழுதியது|எழுதினார்|shkroi|skryf|geskryf
 """
 """What somebody did who is quoted below: each a word of its own."""
 
 WROTE_UNSPACED = "写道|寫道|写到|寫到|のメール|書きました|からのメッセージ|작성|님이 씀|썼습니다|เขียน|लिखा"
 """The same, in scripts that put no space around it."""
+
+THE_AUTHORS_OWN = (
+    "i|we|my|our|your|ich|wir|mein|meine|ihr|ihre|je|j'ai|nous|vous|votre|notre|nosotros|nuestro|eu|я|мы|ваш"
+)
+"""What a person says who tells of a mail, and no program that quotes one."""
 
 REPLY_ABOVE = """
     reply above this line|type your reply above|reply above the line|write above this line|antworten sie oberhalb
@@ -152,7 +161,8 @@ SENT_FROM = """
     this message was sent|this email was sent|this mail was sent|typed on|written on|composed on
     von meinem|von meiner|vom|gesendet von|gesendet mit|gesendet über|gesendet vom|gesendet aus|gesendet per
     diese nachricht wurde|diese e-mail wurde|diese mail wurde
-    provenance|envoyé de|envoyé depuis|envoyé à partir|envoyé avec|envoyé par|envoyé via|envoyé du|envoyée depuis|ce message a été
+    provenance|envoyé de|envoyé depuis|envoyé à partir|envoyé avec|envoyé par|envoyé via|envoyé du|envoyée depuis
+    ce message a été
     cet e-mail a été
     enviado desde|enviado de|enviado con|enviado a través|enviado por|enviado mediante|enviado usando
     este mensaje ha sido|este mensaje fue|enviado dende|enviat des|enviat amb
@@ -190,7 +200,8 @@ SENT_AT_THE_END = """
 DEVICES = """
     phone|iphon|ipad|ipod|android|samsung|galaxy|huawei|xiaomi|redmi|oneplus|oppo|realme|pixel|nokia|htc|xperia|motorola|alcatel
     blackberry|windows|outlook|gmx|web.de|gmail|yahoo|proton|mailbox|airmail|spark|thunderbird|k-9|bluemail|aquamail|aqua
-    mymail|boxer|superhuman|zoho|tutanota|mobil|cell|handy|smartphone|tablet|telefon|telefón|teléfono|téléphone
+    nexus|kindle|honor|lenovo|asus|fairphone|verizon|vodafone|t-mobile|hotmail|aol|icloud|yandex|typeapp|cloudmagic|newton
+    polymail|shortwave|mailtrack|canary|missive|fairemail|roundcube|nine|mymail|boxer|superhuman|zoho|tutanota|mobil|cell|handy|smartphone|tablet|telefon|telefón|teléfono|téléphone
     móvil|movil|celular|cellular|telemóvel|telefoon|mobiel|puhelim|apple|ios|телефон|смартфон|мобильн|мобільн
     мобилн|устройств|пошт|почт|κινητό|τηλέφωνο|συσκευ|جوال|هاتف|موبايل|جهاز|آيفون|الايفون|טלפון|אייפון|נייד|גלקסי|گوشی
     تلفن|آیفون|फ़ोन|फोन|मोबाइल|điện thoại|di động|โทรศัพท์|มือถือ|ไอโฟน|手机|手機|移动|行動|邮箱|郵件|邮件|電話|スマホ
@@ -213,6 +224,16 @@ PROGRAMS = "outlook|yahoo|bluemail|proton|mailspring|edison|spark"
 
 MY = "my|meinem|meiner|mon|ma|mi|mio|mia|meu|minha|mijn|min|mitt|mein|mojego|mojej|mého|mojí|môjho|моего|моей|мого|моєї"
 """The same."""
+
+EXCUSES = """
+    please excuse|please forgive|please pardon|excuse|pardon|forgive|apologies for|sorry for|bitte entschuldigen
+    entschuldigen sie|entschuldige|merci d'excuser|veuillez excuser|désolé pour|disculpe|disculpa|perdón por|scusa
+    desculpe|excuseer|sorry voor
+"""
+"""How the line below it begins, in which telephones are sorry for their writers ..."""
+
+TYPING = "typo|brevity|autocorrect|auto-correct|misspell|tippfehler|rechtschreib|kürze|faute|errores de|tipfout"
+"""... and for what."""
 
 NO_DEVICE = (
     "account|konto|compte|cuenta|conto|conta|rekening|card|karte|carte|tarjeta|carta|bank|wallet|paypal|счет|счёта"

@@ -15,6 +15,7 @@ from adapters.mail import block
 from adapters.mail.block import Line
 from adapters.mail.phrases import (
     DEVICES,
+    EXCUSES,
     FORWARDED,
     FORWARDED_BY,
     GET_THE_PROGRAM,
@@ -25,6 +26,8 @@ from adapters.mail.phrases import (
     REPLY_ABOVE,
     SENT_AT_THE_END,
     SENT_FROM,
+    THE_AUTHORS_OWN,
+    TYPING,
     WROTE,
     WROTE_UNSPACED,
     phrases,
@@ -32,43 +35,53 @@ from adapters.mail.phrases import (
 
 MOST_LINES = 3_000
 LONGEST_MARK = 300
-LONGEST_INTRODUCTION = 4
+LONGEST_INTRODUCTION = 5
 """Of how many lines an introduction may be, wrapped."""
 
 LONGEST_SIGNATURE = 20
 LONGEST_LIST_FOOTER = 8
+"""In lines."""
+
 MOST_NAMES = 8
 """How many words may stand before "wrote" when no date does."""
 
 LONG_LINE = 60
 LONG_RULE = 20
 LONGEST_ON_A_CARD = 60
+"""In letters."""
+
 ON_A_CARD = re.compile(r"^(?:\w{0,12}[.:]? ?)\+?[\d ()/.-]{8,20}$|^\W*(?:https?://|www\.)\S+$|^\S{1,12}:? ?\S+@\S+$")
 OF_LISTS = ("mailing list", "unsubscribe", "listinfo", "abmelden", "désabonner", "darse de baja")
 
 UNSEEN = "\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff"
 DIGITS = {zero + number: str(number) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for number in range(10)}
-SEEN = str.maketrans({"\xa0": " ", "\u202f": " ", "\u3000": " ", "\uff1a": ":", **dict.fromkeys(UNSEEN), **DIGITS})
-"""As a line is looked at: without the marks that nobody sees, and with the colon of full width as a
-colon, and with the digits of all scripts as ours."""
+SIGNS: dict[int, str] = {0xA0: " ", 0x202F: " ", 0x3000: " ", 0xFF1A: ":"}
+SEEN = SIGNS | DIGITS | {ord(mark): "" for mark in UNSEEN}
+"""As a line is looked at: without the marks that nobody sees, the colon of full width as a colon, the digits of all
+scripts as ours."""
 
-DASHES = "-\u2013\u2014\u2015\u2500_=*~#<>+ \t"
+PIXEL = "\u1427"
+"""What a program that tracks mails leaves below them."""
+
+DASHES = PIXEL + "-\u2013\u2014\u2015\u2500_=*~#<>+ \t"
 DELIMITERS = frozenset({"--", "\u2014", "\u2013", "\u2014\u2014", "__"})
 DATE = re.compile(r"\b(?:19|20)\d\d\b|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{2,4}\s?[\u5e74\ub144]")
 TIME = re.compile(r"\d{1,2}[:.h\u6642\u65f6]\s?\d{2}\b|\d{1,2}:\d{2}")
 BEGINS_WITH_DATE = re.compile(r"(?!(?:19|20)\d\d(?![-./\u5e74\ub144])\b)(?:[^\W\d_][^\s\d<>@]{0,15}\s+){0,4}\D{0,2}\d")
 SENTENCE_END = re.compile(r"[^\W\d_]{4}[.!?]$")
+BEFORE_A_QUOTE = re.compile(r"[^<>]{8,160}<[^<>\s]{3,200}>[^:<>(]{0,60}:(?=\s)")
 LINKS = re.compile(r"\(?<?https?://\S+|[\[\]()<>*_]")
 
-DATED, TIMED, ADDRESSED, WROTE_IT = 1, 2, 4, 8
-"""What a line, or some, have of what an introduction has: bits."""
+DATED, TIMED, ADDRESSED, WROTE_IT, PERSONAL = 1, 2, 4, 8, 16
+"""What a line, or some, have of what an introduction has, or has not (words such as "I"): bits."""
 
 COMPLETE = DATED | TIMED | WROTE_IT
 
+PERSONS = phrases(THE_AUTHORS_OWN)
 ORIGINALS, FORWARDS, FORWARDERS = phrases(ORIGINAL), phrases(FORWARDED), tuple(phrases(FORWARDED_BY))
 VERBS, UNSPACED_VERBS, ABOVE = phrases(WROTE), tuple(phrases(WROTE_UNSPACED)), tuple(phrases(REPLY_ABOVE))
 SENT, SENT_LAST, GET = tuple(phrases(SENT_FROM)), tuple(phrases(SENT_AT_THE_END)), tuple(phrases(GET_THE_PROGRAM))
-PROGRAM = tuple(phrases(PROGRAMS))
+PROGRAM, SORRY, MISTYPED = tuple(phrases(PROGRAMS)), tuple(phrases(EXCUSES)), tuple(phrases(TYPING))
 DEVICE, MINE, MONEY = tuple(phrases(DEVICES)), phrases(MY), phrases(NO_DEVICE)
 DEVICE_UNSPACED = tuple(name for name in DEVICE if name > "\u0e00")
 
@@ -97,15 +110,45 @@ def written(text: str) -> str:
     """Return what the author of this plain text wrote; an empty text only if all of it is quoted under a line that says
     whose it is. Without such a line a quote is taken for a part of what they wrote if they answer below it, or if there
     is nothing else."""
-    rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    seen = ((number, row.translate(SEEN).strip()) for number, row in enumerate(rows) if row and not row.isspace())
-    lines = [Line(number, row) for number, row in islice(((a, b) for a, b in seen if b), MOST_LINES + 1)]
-    rest = lines.pop().number if len(lines) > MOST_LINES else len(rows)
-    kept = _kept(lines, _Reader(lines).pieces())
-    parts = ["\n".join(rows[lines[a].number : lines[b - 1].number + 1]) for a, b in kept]
-    if rest < len(rows) and kept and kept[-1][1] == len(lines):
-        parts.append("\n".join(rows[rest:]))
-    return "\n\n".join(parts).strip()
+    page = Page.of(text)
+    own = (Kind.TEXT, Kind.QUOTE, Kind.SIGNATURE)
+    return page.said() or (text.strip() if all(piece.kind in own for piece in page.pieces) else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A text, told apart: all its rows, the lines among them that are not blank, and which pieces those make. Lines
+    beyond `MOST_LINES` are not told apart: they go where the last one goes."""
+
+    rows: list[str]
+    lines: list[Line]
+    pieces: list[Piece]
+
+    @classmethod
+    def of(cls, text: str) -> "Page":
+        rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        seen = ((number, row.translate(SEEN).strip()) for number, row in enumerate(rows) if row and not row.isspace())
+        lines = [Line(number, row) for number, row in islice(((a, b) for a, b in seen if b), MOST_LINES)]
+        return cls(rows, lines, _Reader(lines).pieces())
+
+    def said(self) -> str:
+        """Return what is neither quoted nor a signature; empty if there is nothing."""
+        kept = _joined(_chosen(self.lines, self.pieces))
+        return "\n\n".join("\n".join(self.rows[self._row(a) : self._end(b)]) for a, b in kept).strip()
+
+    def _row(self, at: int) -> int:
+        return self.lines[at].number
+
+    def _end(self, at: int) -> int:
+        return len(self.rows) if at == len(self.lines) else self._row(at - 1) + 1
+
+    def above(self, at: int) -> str:
+        """Return the rows above this line."""
+        return "\n".join(self.rows[: self.lines[at].number])
+
+    def below(self, at: int) -> str:
+        """Return the rows from this line on; none, if there is no such line."""
+        return "\n".join(self.rows[self.lines[at].number :]) if at < len(self.lines) else ""
 
 
 class _Reader:
@@ -133,7 +176,9 @@ class _Reader:
         """Tell of this line, and of those that belong to it, what they are; return the next one."""
         text = self._lines[at].text
         start, end, kind = at, at + 1, Kind.TEXT
-        if text[0] == ">" or (text[0] == "|" and self._is(at - 1, Kind.INTRODUCTION, Kind.QUOTE)):
+        if self._introduces_in_line(at):
+            kind = Kind.INTRODUCTION
+        elif text[0] == ">" or (text[0] == "|" and self._is(at - 1, Kind.INTRODUCTION, Kind.QUOTE)):
             kind = Kind.QUOTE
         elif text in DELIMITERS:
             kind = Kind.SIGNATURE
@@ -158,6 +203,16 @@ class _Reader:
         marked = self._is(at - 1, Kind.HISTORY, Kind.FORWARD) or (bool(above) and is_rule(above, words=True))
         return block.read(self._lines, at, marked)
 
+    def _introduces_in_line(self, at: int) -> bool:
+        """Whether this line is an introduction that is quoted like what is below it, or has what it quotes behind it,
+        on the same line."""
+        text = self._lines[at].text
+        if text[0] == ">" and not self._is(at - 1, Kind.QUOTE):
+            bare = text.lstrip("> ")
+            return bare.endswith(":") and len(bare) <= LONGEST_MARK and is_introduction(bare)
+        found = BEFORE_A_QUOTE.match(text) if "@" in text and self._is(at, Kind.TEXT) else None
+        return found is not None and bool(looks_of(found[0]) & WROTE_IT) and is_introduction(found[0])
+
     def _introduction(self, last: int) -> int | None:
         """Return where the introduction begins that ends with this line; None if none does."""
         text = self._lines[last].text
@@ -169,7 +224,7 @@ class _Reader:
             return None
         ended = quoted or text.rstrip("*_ ").endswith(":")
         starts = [(self._beginning(start), start, looks) for start, looks in found]
-        for form in (_is_dated_with_address, _is_named_with_address, _is_dated, _is_named):
+        for form in FORMS:
             for first, start, looks in starts:
                 if form(first, looks, quoted) and (ended or looks & COMPLETE == COMPLETE):
                     return start
@@ -227,7 +282,14 @@ def looks_of(text: str) -> int:
         | (TIMED if TIME.search(text) else 0)
         | (ADDRESSED if address else 0)
         | (WROTE_IT if _verb_at(text) is not None else 0)
+        | (0 if PERSONS.isdisjoint(text.casefold().split()) else PERSONAL)
     )
+
+
+def is_introduction(line: str) -> bool:
+    """Whether this line, with a quote below it, is an introduction."""
+    looks = looks_of(line)
+    return any(form(line, looks, True) for form in FORMS)
 
 
 def marker(line: str) -> Kind | None:
@@ -248,19 +310,22 @@ def is_rule(line: str, words: bool = False) -> bool:
     """Whether a line is only drawn; also around a few words, if `words`."""
     inner = line.strip(DASHES)
     if not inner:
-        return len(line) > 1
+        return len(line) > 1 or line == PIXEL
     return words and len(inner) < 50 and line[:3].strip(DASHES) == "" and line[-3:].strip(DASHES) == ""
 
 
 def is_footer(line: str) -> bool:
     """Whether a line says from which telephone, or with which program, the mail was sent."""
     text = LINKS.sub(" ", line[:LONGEST_MARK]).casefold().strip(DASHES + ".,:;!\"'")
-    words = text.split()
+    words = [word.strip(",.;:!") for word in text.split()]
     if not words or len(words) > 14 or not MONEY.isdisjoint(words):
         return False
+    if text.startswith(SORRY) and any(what in text for what in MISTYPED):
+        return True
     if (text.startswith(GET) or text.endswith(SENT_LAST)) and any(name in text for name in PROGRAM):
         return True
-    device = any(word.startswith(DEVICE) for word in words[:8]) or any(name in text for name in DEVICE_UNSPACED)
+    parts = [*words[:8], *text.replace("-", " ").split()[:8]]
+    device = any(part.startswith(DEVICE) for part in parts) or any(name in text for name in DEVICE_UNSPACED)
     if text.startswith(SENT) or text.endswith(SENT_LAST):
         return device or not MINE.isdisjoint(words[:8])
     return device and "from" in words[:2] and len(words) <= (5 if words[0] == "from" else 3)
@@ -299,39 +364,37 @@ def _is_named_with_address(first: str, looks: int, quoted: bool) -> bool:
 
 def _is_dated(first: str, looks: int, quoted: bool) -> bool:
     """Whether this is one like "On 5 May 2016 at 10:00, Ann wrote:"."""
-    if looks & (DATED | WROTE_IT) != DATED | WROTE_IT or not (looks & TIMED or quoted):
+    if looks & (DATED | WROTE_IT | PERSONAL) != DATED | WROTE_IT or not (looks & TIMED or quoted):
         return False
     return BEGINS_WITH_DATE.match(first) is not None
 
 
 def _is_named(first: str, looks: int, quoted: bool) -> bool:
     """Whether this is one like "Ann wrote on 5 May 2016 at 10:00:"; above a quote also "Ann wrote:"."""
-    if not looks & WROTE_IT or not (quoted or looks & COMPLETE == COMPLETE):
+    if looks & (WROTE_IT | PERSONAL) != WROTE_IT or not (quoted or looks & COMPLETE == COMPLETE):
         return False
     verb = _verb_at(first)
     return verb is not None and 0 < verb <= MOST_NAMES
 
 
-def _kept(lines: Sequence[Line], pieces: Sequence[Piece]) -> list[tuple[int, int]]:
-    """Return the ranges of lines that stay."""
-    if pieces and all(piece.kind in (Kind.TEXT, Kind.QUOTE, Kind.SIGNATURE) for piece in pieces):
-        return _chosen(lines, pieces) or [(0, len(lines))]
-    return _chosen(lines, pieces)
+FORMS = (_is_dated_with_address, _is_named_with_address, _is_dated, _is_named)
+"""The surest first."""
 
 
 def _chosen(lines: Sequence[Line], pieces: Sequence[Piece]) -> list[tuple[int, int]]:
+    """Return the ranges of lines that stay."""
     kept: list[tuple[int, int]] = []
     quote: list[tuple[int, int]] = []
     said, before = False, Kind.TEXT
     for index, piece in enumerate(pieces):
-        if piece.kind is Kind.TEXT and not (said and before is Kind.SIGNATURE and _is_short(piece)):
+        if piece.kind is Kind.TEXT and not (before is Kind.SIGNATURE and _is_short(piece)):
             start, end = _trimmed(lines, piece)
             if start < end:
                 kept += [*quote, (start, end)]
                 said = True
             quote = []
         elif piece.kind is Kind.QUOTE:
-            if before is Kind.FORWARD:
+            if before in (Kind.FORWARD, Kind.HISTORY) and not said:  # what is passed on, not what is answered
                 kept.append((piece.start, piece.end))
                 said = True
             elif said or before is Kind.TEXT or _is_inline(pieces, index):
@@ -342,6 +405,16 @@ def _chosen(lines: Sequence[Line], pieces: Sequence[Piece]) -> list[tuple[int, i
             said = False
         before = piece.kind
     return kept
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the ranges, with those as one between which nothing was left out."""
+    joined: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if joined and joined[-1][1] == start:
+            start = joined.pop()[0]
+        joined.append((start, end))
+    return joined
 
 
 def _is_end(lines: Sequence[Line], pieces: Sequence[Piece], index: int) -> bool:
