@@ -183,6 +183,27 @@ def category(ticket: TicketArgument, name: Annotated[str, typer.Argument(help="S
     _do("category", ticket, name)
 
 
+HeldArgument = Annotated[str, typer.Argument(metavar="HELD", help="Such as held-7: bot quarantine tells it.")]
+
+
+@app.command()
+def quarantine() -> None:
+    """List the messages that may not be from the customer, and wait for somebody to decide."""
+    _do("quarantine")
+
+
+@app.command()
+def accept(name: HeldArgument) -> None:
+    """Let such a message join its incident."""
+    _do("accept", name)
+
+
+@app.command()
+def reject(name: HeldArgument) -> None:
+    """Keep it out."""
+    _do("reject", name)
+
+
 def _do(*words: str) -> None:
     """Run one of the commands that agents have on every channel, and print its answer."""
     out.print(_commands().run(" ".join(words), _administrator()))

@@ -120,7 +120,7 @@ class Settings(FromEnvironment):
     max_file: int = Field(10_000_000, ge=0, le=100_000_000, description="Largest file that is kept, in bytes.")
     max_files: int = Field(10, ge=0, le=100, description="How many files of one message are kept.")
     max_files_size: int = Field(25_000_000, ge=0, description="Largest size of one message's files together, in bytes.")
-    raw_kept: Duration = Field(timedelta(days=14), description="How long the contents of files are kept.")
+    raw_kept: Duration = Field(timedelta(days=14), description="How long files, and mails as they came, are kept.")
     attempts: int = Field(24, ge=1, description="How often a piece of work is tried before it is put aside as dead.")
     lease: Duration = Field(
         timedelta(seconds=10),

@@ -55,9 +55,17 @@ class Rig(Protocol):
 
     `channel` is what is tested, `secrets` are those of its settings. `where` is an address at which the other side
     takes texts at any time. The other side refuses, as the platform does, what is too long or not well formed.
+
+    `tells_of` is what the platform tells of beside new messages: "edits", "deletions", "buttons". It `keeps_machines`
+    if what machines write stands on an incident, and is not answered; elsewhere it is not taken. It
+    `asks_for_patience` if it says for how long when it is busy. A text of which nobody can say whether it arrived is
+    sent again up to `repeats` times: once, but where the other side can spot a repetition.
     """
 
-    tells_of_deletions: bool
+    tells_of: frozenset[str]
+    keeps_machines: bool
+    asks_for_patience: bool
+    repeats: int
     channel: Channel
     secrets: Sequence[str]
     where: Address
@@ -75,13 +83,14 @@ class Rig(Protocol):
         """Have a person, `ana` or `bea`, write to us at a time (whole seconds); `under` a message of before: as an
         answer in the same conversation. Without it each writes in a conversation of their own."""
 
-    def edit(self, written: Written, text: str, at: datetime) -> Written: ...
+    def edit(self, written: Written, text: str, at: datetime) -> Written:
+        """Only where the platform `tells_of` edits."""
 
     def delete(self, written: Written, at: datetime) -> Written:
-        """Only where the platform `tells_of_deletions`."""
+        """Only where the platform `tells_of` deletions."""
 
     def press(self, name: str, posted: Posted, incident_id: str, at: datetime) -> Written:
-        """Have ana press the button `name` of a text of ours."""
+        """Have ana press the button `name` of a text of ours. Only where the platform `tells_of` buttons."""
 
     def write_as_bot(self, text: str, at: datetime, ours: bool) -> Written:
         """Have our own bot write, or another one, where customers do."""
@@ -97,7 +106,7 @@ class Rig(Protocol):
     # --- how the other side takes the next text
 
     def be_busy(self, seconds: int) -> None:
-        """Refuse it, and ask for so many seconds of patience."""
+        """Refuse it, and ask for so many seconds of patience, where the platform `asks_for_patience`."""
 
     def refuse(self) -> None:
         """Refuse it for good."""

@@ -16,6 +16,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._mails: list[EmailMessage] = []
+        self._letters: list[tuple[str, str, bytes]] = []
         self._lock = threading.Lock()
         self.port = free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
@@ -31,11 +32,17 @@ class Mailbox:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         with self._lock:
             self._mails.append(mail)  # type: ignore[arg-type]
+            self._letters += [(envelope.mail_from or "", to, envelope.content) for to in envelope.rcpt_tos]
         return "250 OK"
 
     def mails(self) -> list[EmailMessage]:
         with self._lock:
             return list(self._mails)
+
+    def letters(self) -> list[tuple[str, str, bytes]]:
+        """The same as they came: the envelope's sender, its recipient, and the bytes."""
+        with self._lock:
+            return list(self._letters)
 
     def by_notice(self, part: str = "") -> dict[str, EmailMessage]:
         """The mails of the notices that have this part in their key, each once, however often it came."""

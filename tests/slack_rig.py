@@ -27,7 +27,10 @@ USERS = {"ana": "U1", "bea": "U2"}
 class SlackRig:
     """The part that both ways have in common; people write in the channel C1."""
 
-    tells_of_deletions = True
+    tells_of = frozenset({"edits", "deletions", "buttons"})
+    keeps_machines = False
+    asks_for_patience = True
+    repeats = 1
     secrets: Sequence[str] = (TOKEN, SECRET, APP_TOKEN)
     by_socket = False
 

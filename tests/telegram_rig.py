@@ -25,7 +25,10 @@ USERS = {"ana": ANA, "bea": BEN}
 class TelegramByWebhook:
     """Telegram brings what people write to the bot, each in a private chat."""
 
-    tells_of_deletions = False
+    tells_of = frozenset({"edits", "buttons"})
+    keeps_machines = False
+    asks_for_patience = True
+    repeats = 1
     secrets: Sequence[str] = (TOKEN, SECRET)
     by_webhook = True
 

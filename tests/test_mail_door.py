@@ -169,6 +169,15 @@ def test_a_mail_of_our_own_is_never_answered(post: Post) -> None:
     assert post.sent_to(SUPPORT) == []
 
 
+def test_an_address_that_mail_is_forwarded_to_is_ours_beside_that_of_mail_from(db: str, clock: TestClock) -> None:
+    with with_mail(clock, mail_addresses="inbox@in.shop.example") as post:
+        for address in (SUPPORT, "inbox@in.shop.example"):
+            assert post.door.is_ours(address)
+            post.take(post.write(f"{TWICE}, says {address}", address))
+        assert len(post.house.incidents()) == 2
+        assert post.sent == []
+
+
 def test_the_answer_goes_to_reply_to_and_never_to_ourselves_or_to_copies(post: Post) -> None:
     post.take(post.write(TWICE, Reply_To="ana.home@example.com", Cc=f"{BEA}, help+x@shop.example"))
     post.take(post.write("Locked out", BEA, Reply_To=SUPPORT))
@@ -244,6 +253,17 @@ def test_a_report_names_the_text_that_came_back_and_its_address_is_stopped(post:
     post.house.settle()
     assert len(post.sent_to(ANA)) == 1
     assert len(post.house.incidents()) == 1
+
+
+def test_a_mail_that_is_late_is_not_said_to_have_failed(post: Post) -> None:
+    post.take(post.write(TWICE))
+    (ours,) = post.sent_to(ANA)
+    post.take(report(post, ours, "4.4.1", "delayed"))
+    assert [row["status"] for row in post.house.owed("acknowledgement")] == ["sent"]
+    assert len(post.house.incidents()) == 1
+    failed = report(post, ours, "4.4.7").replace(b"bounce.1@", b"bounce.2@")
+    post.take(failed)
+    assert [row["status"] for row in post.house.owed("acknowledgement")] == ["failed"]
 
 
 def test_a_report_of_a_mail_that_we_never_sent_stops_nothing_and_is_not_answered(post: Post) -> None:

@@ -1,7 +1,9 @@
 """A message joins an incident only if something shows that its sender may write there: a signed token of ours, or a
 proven sender who takes part in it. Everything else waits for a person (CASES 9)."""
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from storage.tables import InboxMessage
 from tests.fakes import TestClock
 from tests.house import ANA, CLERK, CUSTOMER, House
 from tests.postgres import ON_SQLITE
+from tests.test_cli import bot, refusal
 
 BEA = Address("email", "bea@example.com")
 TWICE = "My card was charged twice"
@@ -194,3 +197,18 @@ def test_the_row_of_what_waits_is_not_among_the_dead(house: House, opened: dict[
     house.mailed(MORE, "<m2@b>", **under(opened))
     assert house.firstline.views.dead() == []
     assert [row["state"] for row in house.all(InboxMessage)] == ["done", "quarantined"]
+
+
+@ON_SQLITE
+def test_on_the_command_line_a_person_decides_as_well(house: House, opened: dict[str, Any]) -> None:
+    house.mailed(MORE, "<m2@b>", **under(opened))
+    house.mailed("Send the money to me", "<m3@b>", **under(opened))
+    listed = " ".join(bot("quarantine").stdout.split())
+    assert MORE in listed
+    first, second = re.findall(r"held-\d+", listed)
+    assert f"Kept out of {opened['ticket_id']}." in bot("reject", second).stdout
+    assert opened["ticket_id"] in bot("accept", first).stdout
+    house.clock.now = datetime.now(UTC)  # the command went by the clock of the machine
+    house.work()
+    assert house.said(opened["incident_id"]) == [TWICE, MORE]
+    assert "decided about already" in refusal(bot("accept", second), 1)

@@ -16,7 +16,7 @@ import structlog
 from adapters.telegram import listen
 from adapters.telegram.listen import LARGEST, UPDATES, TelegramListener
 from bot import reach
-from bot.commands import Commands
+from bot.commands import TABLE, Commands
 from bot.errors import ConfigurationError
 from bot.language import LANGUAGES
 from bot.model import Address
@@ -478,6 +478,14 @@ def test_in_a_topic_commands_are_about_its_incident(telegram: Telegram) -> None:
     assert telegram.only()["status"] == "resolved"
     assert telegram.api.last(BOARD).topic == topic
     assert incident_id == telegram.only()["id"]
+
+
+def test_every_command_of_agents_is_one_in_their_group(webhook: Telegram) -> None:
+    inside(webhook)
+    for name in set(TABLE) - {"close", "email", "code"}:
+        before = len(webhook.api.said)
+        webhook.say(f"/{name}", KIM, BOARD)
+        assert len(webhook.api.said) > before, name
 
 
 def test_what_an_agent_writes_in_a_topic_is_a_note(webhook: Telegram) -> None:

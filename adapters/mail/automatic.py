@@ -71,6 +71,7 @@ class Bounced:
     signed, and to be believed. All else is as the report has it: `recipient` may be any address at all, so that whoever
     stops an address stops the one that the notification went to. `message_id` is empty for a mail of no incident of
     which only the return address told. `status` is a code of RFC 3463, or empty if there was none; `says` is one line.
+    What is `late` may still arrive.
     """
 
     recipient: str
@@ -80,6 +81,7 @@ class Bounced:
     message_id: str
     incident_id: str
     digest: str
+    late: bool = False
 
 
 def is_automatic(mail: Mail, envelope: Envelope, own: Callable[[str], bool]) -> bool:
@@ -109,8 +111,8 @@ def bounces(mail: Mail, envelope: Envelope, tokens: Tokens) -> tuple[Bounced, ..
         return ()
     sealed, message_id = proof
     return tuple(
-        Bounced(recipient, permanent, status, says, message_id, sealed.incident_id, sealed.digest)
-        for recipient, permanent, status, says in found
+        Bounced(recipient, permanent, status, says, message_id, sealed.incident_id, sealed.digest, late)
+        for recipient, permanent, status, says, late in found
     )
 
 
@@ -188,7 +190,7 @@ def _addresses(mail: Mail, name: str) -> list[str]:
     return [address for value in mail.headers.get(name, ()) for address in ADDRESSES.findall(value[:8_000])]
 
 
-_Found = tuple[str, bool, str, str]  # recipient, permanent, status, says
+_Found = tuple[str, bool, str, str, bool]  # recipient, permanent, status, says, late
 
 
 def _reported(mail: Mail) -> Iterator[_Found]:
@@ -198,7 +200,8 @@ def _reported(mail: Mail) -> Iterator[_Found]:
         if action in ("failed", "delayed"):
             status = _status(fields)
             says = _value(fields.get("diagnostic-code", "")) or status or action
-            yield _recipient(fields), action == "failed" and status.startswith("5"), status, _says(says)
+            late = action == "delayed"
+            yield _recipient(fields), not late and status.startswith("5"), status, _says(says), late
 
 
 def _status(fields: Mapping[str, str]) -> str:
@@ -242,7 +245,7 @@ def _told(mail: Mail, envelope: Envelope) -> Iterator[_Found]:
         return
     recipients = _addresses(mail, "x-failed-recipients") or QMAIL_RECIPIENT.findall(head)
     for recipient in recipients[:MOST_RECIPIENTS] or [""]:
-        yield _address(recipient), status.startswith("5"), status, _says(line or mail.subject)
+        yield _address(recipient), status.startswith("5"), status, _says(line or mail.subject), False
 
 
 def _tells_of_failure(mail: Mail, envelope: Envelope, head: str, status: str) -> bool:

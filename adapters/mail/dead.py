@@ -62,7 +62,7 @@ def confirmations(context: typer.Context) -> None:
         at, _, text = written.partition("\n")
         typer.echo(f"{at[:16].replace('T', ' ')} UTC\n{text}\n")
     if not found:
-        typer.echo("None came. Providers send one when you set up forwarding to an address of MAIL_ADDRESSES.")
+        typer.echo("None came. Providers send one when you set up forwarding to one of our addresses.")
 
 
 @contextmanager

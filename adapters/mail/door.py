@@ -89,7 +89,7 @@ class MailDoor:
                 answer_on=CHANNEL,
                 fingerprint=mail.digest,
                 kind=MessageKind.BOUNCE,
-                about=one.digest,
+                about="" if one.late else one.digest,  # of what may still arrive nothing is said
                 automatic=True,
                 proof=Proof.NONE,
                 entitled_to=one.incident_id,

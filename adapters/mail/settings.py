@@ -175,7 +175,7 @@ class MailInSettings(FromEnvironment):
 
     mail_addresses: str = Field(
         "",
-        description="Our own addresses, with commas between them, that mail comes in at. Not set: that of MAIL_FROM.",
+        description="Our own addresses beside that of MAIL_FROM, with commas between them: where mail comes in.",
     )
     mail_plus: bool | None = Field(
         None,
@@ -247,7 +247,7 @@ class MailInSettings(FromEnvironment):
 
     def own(self, mail_from: str) -> frozenset[str]:
         """Our own addresses, in lower case; `mail_from` is MAIL_FROM."""
-        found = _addresses(self.mail_addresses) or [split_sender(mail_from)[1]]
+        found = (*_addresses(self.mail_addresses), split_sender(mail_from)[1])
         return frozenset(address.lower() for address in found)
 
     @field_validator("mail_addresses", "mail_agents")

@@ -25,7 +25,7 @@ from adapters.slack.people import People
 from adapters.slack.rights import Agents
 from adapters.slack.settings import SlackSettings, in_team
 from adapters.slack.translate import Payload, Post, escape, home_of, opened, plain, pressed, reported, when
-from bot.errors import Conflict, FirstlineError, Forbidden, NotFound, NotUnderstood
+from bot.errors import Conflict, FirstlineError, Forbidden, NotCommitted, NotFound, NotUnderstood
 from bot.model import Address, Caller, Category, InboundMessage, Incident, IncidentDetails, Received, Role
 from bot.ports import Core
 
@@ -270,6 +270,8 @@ class Acts:
                 continue
             try:
                 says = self._press(str(action.get("action_id")), action, person, holder, root, body)
+            except NotCommitted:
+                raise
             except FirstlineError as exc:
                 says = str(exc)
             if says:

@@ -28,7 +28,9 @@ AGENTS_ALONE: Final = ON_A_TICKET - {"status"}
 CUSTOMERS: Final = ("new", "status", "close", "email", "help")
 """What the menu of commands shows, in this order."""
 
-OURS: Final = frozenset({*ON_A_TICKET, *CUSTOMERS, "code", "show", "start", "ticket", "list"})
+OURS: Final = frozenset(
+    {*ON_A_TICKET, *CUSTOMERS, "code", "show", "start", "ticket", "list", "quarantine", "accept", "reject"}
+)
 TICKET: Final = re.compile(r"TKT-[A-Za-z0-9-]{1,32}", re.IGNORECASE)
 LOOKED_THROUGH: Final = 50
 """Tickets of a customer among which the open ones are looked for."""
