@@ -30,6 +30,13 @@ SAID = (
     "I sent the shoes back {n} days ago and still wait for my refund.",
     "The payment for order {n} failed, but the money is gone.",
 )
+MORE = (
+    "I have been a customer of yours for a long time and never had any trouble.",
+    "Nobody answered when I called, so I write to you instead.",
+    "Please tell me what you need from me, and I will send it at once.",
+    "A picture of what I see on my screen is attached to this message.",
+    "It would be kind if somebody could look at this before the weekend.",
+)
 
 
 def main() -> None:
@@ -89,7 +96,7 @@ def mail(number: int, seed: int) -> bytes:
     """A mail of 20 KB from somebody who writes for the first time."""
     chance = random.Random(seed * 1_000_000 + number)
     said = SAID[number % len(SAID)].format(n=chance.randrange(100, 999))
-    lines = [said, "", *(f"I have been a customer since {chance.randrange(1990, 2026)}." for _ in range(25))]
+    lines = [said, "", *chance.choices(MORE, k=25)]
     written = EmailMessage()
     written["From"] = f"Customer {number} <customer{number}@example.com>"
     written["To"] = "support@shop.example"

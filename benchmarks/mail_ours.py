@@ -15,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-READERS = 4
+READERS = 16
 
 
 def main() -> None:
@@ -44,20 +44,20 @@ def main() -> None:
 
     with firstline.accepting(), firstline.working():
         door = channel.door(firstline.core)
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         with ThreadPoolExecutor(READERS) as readers:
             list(readers.map(lambda path: door.take(path.read_bytes(), Envelope()), sorted(folder.iterdir())))
         committed = time.perf_counter() - began
         while waits():
             time.sleep(0.005)
-        seconds = time.perf_counter() - began
+        seconds, busy = time.perf_counter() - began, time.process_time() - busy
     with database.session():
         (done,) = database.execute("SELECT COUNT(*) FROM incidents").fetchone()
         (kept,) = database.execute("SELECT COUNT(*) FROM attachments WHERE state = 'kept'").fetchone()
     database.disconnect()
     figures = {"done": done, "kept": kept, "sent": len(list(Path("outbox").glob("*.eml")))}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({**figures, "committed": committed, "seconds": seconds, "peak_kb": peak}))
+    print(json.dumps({**figures, "committed": committed, "seconds": seconds, "cpu": busy, "peak_kb": peak}))
 
 
 main()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -94,11 +95,12 @@ def take(
     said = incidents.message(message.channel, message.external_id)
     if said is None or said["deleted_at"] is not None:
         return []
-    woken = []
+    woken, refused = [], False
     for file, refusal in judge(message.attachments[:MOST_TAKEN_DOWN], limits):
         row, end = _row(incident, message, file, refusal, limits, now), found.get(file.ref)
+        refused |= refusal is not None or isinstance(end, _Refused)
         if end is not None:
-            attachments.add({**row, **end.columns(now)})
+            attachments.add_kept({**row, **end.columns(now)})
             measure.files.labels(message.channel, end.outcome).inc()
             continue
         file_id = attachments.add(row)
@@ -106,7 +108,9 @@ def take(
             woken.append(jobs.add_fetch(file_id, incident.id, {"tell": not message.unanswered}, now))
         else:
             measure.files.labels(message.channel, refusal).inc()
-    return woken + ([] if message.unanswered else _tell(incident, message.channel, message.external_id, now))
+    return woken + (
+        [] if message.unanswered or not refused else _tell(incident, message.channel, message.external_id, now)
+    )
 
 
 def _row(
@@ -170,7 +174,7 @@ def expire(clock: Clock, kept_for: timedelta) -> int:
         return attachments.expire(clock() - kept_for, EXPIRED_AT_ONCE, EXPIRED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Files:
     """Handles the jobs that fetch files; each lies in a lane of its own. `sources` are the channels that can fetch, by
     name; `attempts` is how often one is tried."""
@@ -181,11 +185,15 @@ class Files:
     attempts: int
     dispatcher: Dispatcher
 
+    @cached_property
+    def at_once(self) -> frozenset[str]:
+        """The channels whose files are here already; remembered, for asking costs more than getting a small file."""
+        return frozenset(name for name, source in self.sources.items() if isinstance(source, AtHand))
+
     def at_hand(self, message: InboundMessage) -> "Mapping[str, End]":
         """Get the files of a message that are here already, and say what becomes of each, by its `ref`. What cannot be
         said now is left to `fetch`."""
-        source = self.sources.get(message.channel)
-        if not isinstance(source, AtHand):
+        if not message.attachments or message.channel not in self.at_once:
             return {}
         found: dict[str, End] = {}
         for file, refusal in judge(message.attachments[:MOST_TAKEN_DOWN], self.limits):
@@ -239,6 +247,8 @@ class Files:
         source = self.sources.get(file["channel"])
         if source is None:
             raise TryLater(f"the channel {file['channel']} is not switched on")
+        if file["channel"] in self.at_once:
+            return source.fetch(file["ref"], most)
         return within(source.file_deadline + MARGIN, lambda: source.fetch(file["ref"], most))
 
     def _end(self, lease: Lease, file: Row, end: "End") -> None:

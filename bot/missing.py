@@ -207,7 +207,7 @@ def _is_currency(token: str) -> bool:
         return False
     if len(token) == 1:
         return unicodedata.category(token) == "Sc"
-    return token in CURRENCIES or any(stem in token for stem in ARABIC_CURRENCIES)
+    return token in CURRENCIES or (not token.isascii() and any(stem in token for stem in ARABIC_CURRENCIES))
 
 
 def _has_currency(place: _Place) -> bool:

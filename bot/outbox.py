@@ -110,6 +110,8 @@ class Outbox:
         self._senders = senders
         self._attempts = attempts
         self._undelivered = undelivered
+        self._threaded = {name for name, sender in senders.items() if isinstance(sender, Threaded)}
+        self._paced = {name: sender for name, sender in senders.items() if isinstance(sender, Paced)}
 
     def handle(self, lease: Lease) -> None:
         """Take the notification at the head of the lane one step further."""
@@ -128,10 +130,11 @@ class Outbox:
             stale = _is_stale(row, now)
             if stale:
                 notifications.cancel(row)
-            waits = not stale and isinstance(sender, Paced) and not _may_go(row, sender.paces(to), now)
+            paced = self._paced.get(sender.name)
+            waits = not stale and paced is not None and not _may_go(row, paced.paces(to), now)
             settles_at = now + timedelta(seconds=sender.deadline + 2 * MARGIN)
             begun = not stale and not waits and notifications.mark_sending(row, settles_at)
-            references = _thread(row, sender) if begun else ()
+            references = _thread(row) if begun and sender.name in self._threaded else ()
         _, _, notice = _read(lease)  # a card may have been rewritten meanwhile
         if not begun:
             with lease.finishing():
@@ -279,9 +282,9 @@ def _may_go(row: dict[str, Any], pauses: Mapping[str, float], now: datetime) -> 
     return mine.goes_at is None
 
 
-def _thread(row: dict[str, Any], sender: Sender) -> tuple[str, ...]:
-    """Name what was written before a text in its thread, for a sender that says so in it."""
-    if not isinstance(sender, Threaded) or row["incident"] is None:
+def _thread(row: dict[str, Any]) -> tuple[str, ...]:
+    """Name what was written before a text in its thread."""
+    if row["incident"] is None:
         return ()
     return tuple(notifications.thread(row, with_customers=row["kind"] in TO_CUSTOMERS))
 

@@ -346,12 +346,16 @@ _LINK = re.compile(
 _WRITTEN = re.compile(r"\S+")
 
 
+READ_FOR_A_QUOTE = 8 * LONGEST_QUOTE
+"""Characters of a text that are read for it: what links take is left out of the quote."""
+
+
 def quoted(text: str) -> str:
     """Return what we repeat of a customer's words: at most LONGEST_QUOTE characters, and no links.
 
     Whoever names an address of somebody else must not have us send them a link. An empty text stays empty.
     """
-    return _cut(_WRITTEN.sub(_without_link, text), LONGEST_QUOTE)
+    return _cut(_WRITTEN.sub(_without_link, text[:READ_FOR_A_QUOTE]), LONGEST_QUOTE)
 
 
 def _without_link(written: re.Match[str]) -> str:

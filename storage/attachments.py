@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from storage.database import Row, database, execute, first, rows, update
+from storage.database import Row, database, execute, first, insert, rows, update
 from storage.dialect import lock_these, skip_locked
 from storage.tables import Attachment, utc_text
 
@@ -14,6 +14,11 @@ _SEEN = [field for field in Attachment._meta.sorted_fields if field.name != "con
 def add(values: Mapping[str, Any]) -> int:
     """Insert a file, and return its number."""
     return int(Attachment.insert(**values).execute())
+
+
+def add_kept(values: Mapping[str, Any]) -> None:
+    """Insert a file of which all is known already."""
+    insert(Attachment, [values])
 
 
 def get(file_id: int) -> Row | None:
