@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from bot.loops import MOST
 from storage import database
 from storage.migrate import migrate
 from storage.tables import Incident, Message
 from tests.fakes import TestClock
 from tests.mail_house import Post, with_mail
 
-ROUNDS = 200
+ROUNDS, MOST = 200, 10
 ONE, TWO, ROBOT = "support@one.example", "support@two.example", "away@robot.example"
 MARKS = ("Auto-Submitted", "X-Auto-Response-Suppress", "Precedence", "X-Firstline-Ticket", "X-Firstline-Notice")
 THREAD = ("In-Reply-To", "References", "Reply-To")
