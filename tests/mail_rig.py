@@ -66,9 +66,10 @@ class MailServer:
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "mail").mkdir()
         self._give_away(folder / "mail")
-        self._others = (f"user{number}@{DOMAIN}" for number in range(OTHERS))
-        users = (SUPPORT, ANN, ROBOT, *(f"user{number}@{DOMAIN}" for number in range(OTHERS)))
-        lines = [f"{user}:{{PLAIN}}{PASSWORD}\n" for user in users]
+        others = [f"user{number}@{DOMAIN}" for number in range(OTHERS)]
+        self.users = [SUPPORT, ANN, ROBOT, *others]
+        self._others = iter(others)
+        lines = [f"{user}:{{PLAIN}}{PASSWORD}\n" for user in self.users]
         (folder / "users").write_text("".join([*lines, f"{JÜRGEN}:{{PLAIN}}{UMLAUTS}\n"]), encoding="utf-8")
         self.configure()
 
@@ -92,6 +93,8 @@ class MailServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(20)
             self._process = None
+            for port in (self.port, self.tls_port, self.lmtp_port):  # its children may take a moment longer
+                wait_until(lambda port=port: not _listens(port), 30, f"something listens on {port}")  # type: ignore[misc]
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -151,7 +154,10 @@ class Client:
         return self
 
     def __exit__(self, *args: object) -> None:
-        self._imap.logout()
+        with suppress(OSError, imaplib.IMAP4.error):
+            self._imap.logout()
+        with suppress(OSError):
+            self._imap.shutdown()
 
     def make(self, folder: str) -> None:
         self._ok(self._imap.create(_name(folder)))
@@ -215,8 +221,7 @@ class PostOffice:
             (folder / name).mkdir()
         postfix = pwd.getpwnam("postfix")
         os.chown(folder / "data", postfix.pw_uid, postfix.pw_gid)
-        users = "".join(f"{user} yes\n" for user in (SUPPORT, ANN, ROBOT))
-        (folder / "etc" / "users").write_text(users)
+        (folder / "etc" / "users").write_text("".join(f"{user} yes\n" for user in mailboxes.users))
         values = {"folder": folder, "lmtp_port": mailboxes.lmtp_port, "domain": DOMAIN}
         (folder / "etc" / "main.cf").write_text(POSTFIX.format(**values))
         (folder / "etc" / "master.cf").write_text(SERVICES.format(port=self.port))
@@ -408,11 +413,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _wait_listening(process: "subprocess.Popen[bytes]", log: Path, *ports: int) -> None:
     def is_up(port: int) -> bool:
         assert process.poll() is None, f"{log.parent / 'out'}: {(log.parent / 'out').read_text()}"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+        return _listens(port)
 
     for port in ports:
         wait_until(lambda port=port: is_up(port), 30, f"nothing listens on {port}")  # type: ignore[misc]
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _group() -> str:

@@ -102,7 +102,7 @@ def test_the_follow_up_comes_on_its_day_though_the_bot_was_down_and_the_clock_we
             later.wait_up()
             wait_until(lambda: mailbox.by_notice("reminder"))
             assert later.terminate() == 0
-    reminders = [mail for mail in mailbox.mails() if "reminder" in mail["Message-ID"]]
+    reminders = [mail for mail in mailbox.mails() if "reminder" in mail["X-Firstline-Notice"]]
     assert len(reminders) == 1
     assert "25 hours" in reminders[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
     with sqlite3.connect(tmp_path / "incidents.db") as connection:

@@ -37,7 +37,7 @@ NOTICE = Notice(
 )
 HEADERS = {
     "content-type", "mime-version", "from", "to", "subject", "date", "message-id", "auto-submitted",
-    "x-auto-response-suppress", "precedence", "x-firstline-ticket",
+    "x-auto-response-suppress", "precedence", "x-firstline-ticket", "x-firstline-notice",
 }  # fmt: skip
 ANY_TEXT = st.text(st.characters() | st.sampled_from("\r\n\x00\x0b\x0c\x1e\x85\u2028\u2029\ud800<>&\"'=?:@. \t"))
 TEXT = ANY_TEXT | st.sampled_from(["a\r\nBcc: eve@evil.example", "=?utf-8?q?a=0D=0ABcc:_x?=", "x\n\n--b\nFrom: y"])

@@ -155,6 +155,11 @@ OUTLOOK = (
     '<body><div>Mine</div><div id="x_appendonsend"></div><hr><div id="x_divRplyFwdMsg" dir="ltr"><b>From:</b> Bob<br>'
     "<b>Sent:</b> Monday</div><div>his</div><div>more</div></body>"
 )
+OUTLOOK_ON_A_DESKTOP = (
+    "<p class=MsoNormal>Mine<o:p></o:p></p><div><div style='border:none;border-top:solid #E1E1E1 1.0pt'>"
+    "<p class=MsoNormal><b>From:</b> Bob<br><b>Sent:</b> Monday<o:p></o:p></p></div></div>"
+    "<p class=MsoNormal><o:p>&nbsp;</o:p></p><p class=MsoNormal>his<o:p></o:p></p>"
+)
 YAHOO = (
     '<div class="ydp1">Mine</div><div id="ydp2yahoo_quoted_1" class="ydp2yahoo_quoted"><div>'
     "<div>On Monday, Bob wrote:</div><div><br></div><div>his</div></div></div><div>below</div>"
@@ -183,6 +188,7 @@ THUNDERBIRD = (
         (GMAIL_FORWARD,
          "See below\n---------- Forwarded message ---------\nFrom: Bob <bob@x.example>\nSubject: Hi\n\nhis"),
         (OUTLOOK, "Mine\n\nFrom: Bob\nSent: Monday\n\n> his\n> more"),
+        (OUTLOOK_ON_A_DESKTOP, "Mine\n\nFrom: Bob\nSent: Monday\n\nhis"),
         (YAHOO, "Mine\nOn Monday, Bob wrote:\n>\n> his\nbelow"),
         (YAHOO_FORWARD, "Mine\n----- Forwarded Message -----\nFrom: Bob\nhis"),
         (APPLE, "Mine\n\n> On Monday, Bob wrote:\n>\n> his"),

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -166,7 +166,7 @@ def test_mail_is_taken_at_once_whenever_it_arrives(dovecot: MailServer, user: st
             time.sleep(number % 7 / 1000)
         wait_taken(door, *subjects)
 
-    assert door.subjects == subjects
+    assert door.offered == subjects
 
 
 def test_the_first_look_takes_what_nobody_has_opened_and_from_then_on_all_is_taken(
@@ -277,16 +277,16 @@ def test_a_mail_that_the_server_does_not_hand_out_holds_up_the_others_only_for_s
 # What becomes of it in the mailbox
 
 
-@pytest.fixture
-def poor(dovecot: MailServer) -> Iterator[MailServer]:
-    """A server that can do the least of all."""
-    dovecot.configure("IMAP4rev1")
+@contextmanager
+def able_to(capability: str, dovecot: MailServer) -> Iterator[None]:
+    """While entered, the server says that it can do no more than this."""
     with dovecot.stopped():
-        pass
-    yield dovecot
-    dovecot.configure()
-    with dovecot.stopped():
-        pass
+        dovecot.configure(capability)
+    try:
+        yield
+    finally:
+        with dovecot.stopped():
+            dovecot.configure()
 
 
 DONE = "Erledigt/Übernommen"
@@ -319,12 +319,17 @@ def test_with_imap_done_it_is_moved_and_nothing_else_is_deleted(dovecot: MailSer
     assert left == {1: {"\\Seen", "\\Deleted"}}
 
 
-def test_a_server_that_can_neither_idle_nor_move_is_looked_at_now_and_then(
-    poor: MailServer, user: str, door: Letters, log: Log, monkeypatch: pytest.MonkeyPatch
+def test_a_server_that_cannot_move_copies_and_deletes_that_one(dovecot: MailServer, user: str, door: Letters) -> None:
+    with able_to("IMAP4rev1 IDLE UIDPLUS", dovecot):
+        assert look_at_what_is_moved(dovecot, user, door) == {1: {"\\Seen", "\\Deleted"}}
+
+
+def test_a_server_that_can_do_least_is_looked_at_now_and_then_and_the_mail_stays_marked_as_deleted(
+    dovecot: MailServer, user: str, door: Letters, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imap, "LOOK_EVERY", 0.1)
-
-    left = look_at_what_is_moved(poor, user, door)
+    with able_to("IMAP4rev1", dovecot):
+        left = look_at_what_is_moved(dovecot, user, door)
 
     assert left == {1: {"\\Seen", "\\Deleted"}, 2: {"\\Seen", "\\Deleted"}}
     assert not events(log, "imap.connected")[0]["idle"]
@@ -348,8 +353,9 @@ def test_what_cannot_be_committed_stays_unseen_and_is_tried_again_before_what_is
     dovecot: MailServer, user: str, door: Letters, log: Log
 ) -> None:
     door.closed = {"Second"}
-    dovecot.deliver(a_mail("First"), a_mail("Second"), a_mail("Third"), to=user)
     with dovecot.client(user) as client, reading(dovecot.url(user), door=door):
+        wait_for(log, "imap.connected")
+        dovecot.deliver(a_mail("First"), a_mail("Second"), a_mail("Third"), to=user)
         wait_until(lambda: door.offered.count("Second") > 2, PATIENCE)
         assert client.flags() == {1: {"\\Seen"}, 2: set(), 3: set()}
         assert len(events(log, "imap.not_taken")) == 1
@@ -482,6 +488,22 @@ def test_a_folder_that_was_made_anew_is_offered_again_as_a_whole(
     assert len(events(log, "imap.uids_changed")) == 1
 
 
+def test_a_folder_that_is_made_anew_under_us_is_read_on(
+    dovecot: MailServer, user: str, door: Letters, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap, "RENEW", 0.2)
+    with dovecot.client(user) as client:
+        client.make("Support")
+        with reading(dovecot.url(user, "Support"), door=door):
+            client.put(a_mail("Before"), "Support")
+            wait_taken(door, "Before")
+            client.delete("Support")
+            wait_for(log, "imap.folder_not_opened")
+            client.make("Support")
+            client.put(a_mail("Behind"), "Support")
+            wait_taken(door, "Before", "Behind")
+
+
 def test_a_wrong_password_is_told_once_with_a_remedy_and_tried_ever_more_rarely(
     dovecot: MailServer, user: str, door: Letters, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -544,48 +566,66 @@ def test_it_stops_at_once_while_the_server_is_silent(
 
 
 class Script:
-    """An IMAP server with one mail that says `idle` when it is asked to idle, in one piece. A context manager."""
+    """An IMAP server that has no mail at first, and one from its first IDLE or, with `early`, its first search on.
+    `idle` is what it says when it is asked to idle, in one piece. A context manager."""
 
-    def __init__(self, idle: bytes) -> None:
+    def __init__(self, idle: bytes = b"+ idling\r\n", early: bool = False, refuses: bool = False) -> None:
         self._idle = idle
+        self._early = early
+        self._refuses = refuses
+        self._has_mail = False
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"imap+plain://ann:pw@127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"imap+plain://ann:hunter2!@127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
-        self.has_mail = False
 
     def __enter__(self) -> "Script":
         self._thread.start()
         return self
 
     def __exit__(self, *args: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
         self._listener.close()
 
     def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection, connection.makefile("rwb") as lines:
-            self._say(lines, b"* OK here\r\n")
-            while line := lines.readline():
-                self._say(lines, self._answer(*line.split(maxsplit=1)))
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                with connection, connection.makefile("rwb") as lines:
+                    self._talk(lines)
 
-    def _say(self, lines: Any, what: bytes) -> None:
-        lines.write(what)
-        lines.flush()
+    def _talk(self, lines: Any) -> None:
+        answer = b"* OK here\r\n"
+        while True:
+            lines.write(answer)
+            lines.flush()
+            if not (line := lines.readline()):
+                return
+            answer = self._answer(*line.split(maxsplit=1))
 
     def _answer(self, tag: bytes, command: bytes = b"") -> bytes:
         if tag == b"DONE":
-            return self._tag + b" OK done\r\n"
+            return self._idling + b" OK done\r\n"
+        if command.startswith(b"LOGIN") and self._refuses:
+            return tag + b" NO I do not like " + command
+        if command.startswith(b"IDLE"):
+            self._idling, self._has_mail = tag, True
+            return self._idle
         said = {
             b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\n",
             b"SELECT": b"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n",
-            b"UID SEARCH": b"* SEARCH 1\r\n" if self.has_mail else b"* SEARCH\r\n",
+            b"UID SEARCH UID": self._found(),
+            b"UID SEARCH ALL": b"* SEARCH\r\n",
             b"UID FETCH": self._fetched(command),
         }
-        if command.startswith(b"IDLE"):
-            self._tag, self.has_mail = tag, True
-            return self._idle
         found = next((answer for name, answer in said.items() if command.startswith(name)), b"")
+        if command.startswith(b"UID SEARCH UID") and self._early and not self._has_mail:
+            self._has_mail = True
+            found += b"* 1 EXISTS\r\n"
         return found + tag + b" OK done\r\n"
+
+    def _found(self) -> bytes:
+        return b"* SEARCH 1\r\n" if self._has_mail else b"* SEARCH\r\n"
 
     def _fetched(self, command: bytes) -> bytes:
         mail = a_mail("Hello")
@@ -605,6 +645,20 @@ def test_news_that_come_together_with_the_beginning_of_idle_are_not_overlooked(
         wait_taken(door, "Hello")
 
     assert not events(log, "imap.not_connected")
+
+
+def test_news_that_come_together_with_the_end_of_a_search_are_not_overlooked(door: Letters) -> None:
+    """The search did not see them, and IDLE, which is silent here, will not tell of them again."""
+    with Script(early=True) as server, reading(server.url, door=door):
+        wait_taken(door, "Hello")
+
+
+def test_a_server_that_repeats_the_password_is_not_quoted(door: Letters, log: Log) -> None:
+    with Script(refuses=True) as server, reading(server.url, door=door):
+        wait_for(log, "imap.not_let_in")
+
+    assert "I do not like" in events(log, "imap.not_let_in")[0]["reason"]
+    assert "hunter2" not in str(log)
 
 
 # Encryption, and logging in

@@ -4,13 +4,18 @@ those of the programs that they are named after."""
 import base64
 import dataclasses
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from adapters.mail.charsets import MEANT, _codec
 from adapters.mail.parse import content, parse, unflowed
 from adapters.mail.parsed import Mail, Mailbox, Unreadable
 
@@ -147,6 +152,36 @@ def test_of_a_signed_mail_the_text_is_read_and_of_an_encrypted_one_there_is_none
     encrypted = parse(payload("encrypted.eml"))
     assert encrypted.text == ""
     assert [part.media_type for part in encrypted.parts] == ["application/pgp-encrypted", "application/octet-stream"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_text_inside_its_own_signature_is_read(streamed: bool) -> None:
+    inner = b"Content-Type: text/plain; charset=utf-8\r\n\r\nPlatba byla str\xc5\xbeena dvakr\xc3\xa1t.\r\n"
+    der = cms(inner, streamed)
+    header = b"Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m"
+    read = mail(base64.encodebytes(der), header, b"Content-Transfer-Encoding: base64")
+    assert (read.text, names(read)) == ("Platba byla stržena dvakrát.", ["smime.p7m"])
+    for length in range(0, len(der), 7):  # cut off anywhere, it is read as far as it goes
+        assert names(mail(base64.encodebytes(der[:length]), header, b"Content-Transfer-Encoding: base64")) == [
+            "smime.p7m"
+        ]
+
+
+def cms(inner: bytes, streamed: bool) -> bytes:
+    """Sign, or (streamed) write what a signature begins with as OpenSSL does that signs while it reads."""
+    if streamed:
+        pieces = b"".join(
+            b"\x04" + bytes([len(inner[at : at + 20])]) + inner[at : at + 20] for at in range(0, len(inner), 20)
+        )
+        oid = bytes.fromhex("06092a864886f70d0107")
+        head = b"\x30\x80" + oid + b"\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x00\x30\x80" + oid + b"\x01\xa0\x80\x24\x80"
+        return head + pieces + bytes(12)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Eva")])
+    day = datetime(2026, 11, 24, tzinfo=UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, day, day + timedelta(days=1))
+    signature = pkcs7.PKCS7SignatureBuilder().set_data(inner).add_signer(built.sign(key, SHA256()), key, SHA256())
+    return signature.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
 
 
 def test_an_attached_mail_is_one_file_and_what_is_in_it_is_none_of_ours() -> None:
@@ -506,6 +541,15 @@ def test_text_at_the_bottom_of_600_levels_is_found() -> None:
 def test_of_50_000_parts_the_first_200_are_read() -> None:
     read = multipart(b"mixed", *[b"\n%d" % number for number in range(50_000)])
     assert read.text.split() == [str(number) for number in range(200)]
+
+
+def test_of_300_files_without_a_text_the_first_200_are_taken() -> None:
+    read = multipart(b"mixed", *[b"Content-Type: image/png; name=%d.png\n\nx" % number for number in range(300)])
+    assert (read.text, names(read)) == ("", [f"{number}.png" for number in range(200)])
+
+
+def test_every_name_of_a_charset_that_is_known_to_mean_something_else_means_one_that_there_is() -> None:
+    assert [name for name, meant in MEANT.items() if meant and not _codec(name)] == []
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ NO_MARGIN = re.compile(r"\bMso[A-Z]|margin(?:-top)?\s*:\s*0", re.IGNORECASE)
 NO_BORDER = re.compile(r"border\s*:\s*(?:none|0)", re.IGNORECASE)
 QUOTE = re.compile(r"\bcite\b|quote", re.IGNORECASE)
 LINK = re.compile(r"(?:https?://|mailto:|tel:)[^\s<>\"]+", re.IGNORECASE)
+SCHEME = re.compile(r"^(?:https?://|mailto:|tel:)?(?:www\.)?")
+TELEPHONE = re.compile(r"[\d\s()+./-]+")
 # Words that programs put in place of a picture, and that tell nobody anything.
 SAYS_NOTHING = re.compile(
     r"(?:image|img|logo|photo|picture|icon|banner|spacer|pixel|avatar|inline image.*|bild|imagen|foto)?[\s\d_.-]*"
@@ -73,7 +75,7 @@ def read(html: str) -> str:
 
 def visible_length(html: str) -> int:
     """Guess how many letters `read` would return, at a hundredth of its price (for the first 100,000 characters)."""
-    html = html[:PIECE]
+    html = html[:PIECE].lower()
     for name in ("style", "script", "title"):
         html = _without(html, f"<{name}", f"</{name}>")
     return sum(map(len, ANY_TAG.sub(" ", _without(html, "<!--", "-->")).split()))
@@ -116,6 +118,7 @@ class _Tokens:
 
     def __init__(self, html: str) -> None:
         self.html = html
+        self.last_end = html.rfind(">")
         self.endless: set[str] = set()
         self.tag = TAG
 
@@ -124,20 +127,20 @@ class _Tokens:
         html = self.html
         if html[at + 1] in "!?":
             return self._declaration(at)
-        match = self.tag.match(html, at) if self._find(">", at) >= 0 else None
-        if match is None and self.tag is TAG and ">" not in self.endless:
+        match = self.tag.match(html, at) if at < self.last_end else None
+        if match is None and self.tag is TAG and at < self.last_end:
             self.tag = NAIVE_TAG  # a quote in a tag that nobody ends
             match = NAIVE_TAG.match(html, at)
         if match is None:
             page.data("<")
             return at + 1
-        closing, name, attributes = match[1], match[2].lower(), match[3][:LONGEST_ATTRIBUTES]
-        if closing:
+        name = match[2].lower()
+        if match[1]:
             page.end(name)
         elif name in UNSEEN:
             return self._unseen(name, match.end())
         else:
-            page.start(name, attributes)
+            page.start(name, match[3][:LONGEST_ATTRIBUTES])
         return match.end()
 
     def _declaration(self, at: int) -> int:
@@ -386,13 +389,11 @@ class _Page:
     def _shown(self, element: _Open, attributes: str) -> None:
         name = element.name
         if name in BLOCKS:
-            element.breaks = 2 if name in PARAGRAPHS and not (name == "p" and NO_MARGIN.search(attributes)) else 1
+            element.breaks = 1 if self.lists else _breaks(name, attributes)
             element.lists = name in LISTS
-            if self.lists:
-                element.breaks = 1
             if not self.cell_begins or name == "table":
                 self._break(element.breaks)
-        if name == "pre" or KEEPS_SPACES.search(attributes):
+        if name == "pre" or (attributes and KEEPS_SPACES.search(attributes)):
             element.keeps = True
             self.keeps += 1
         if name == "a":
@@ -410,9 +411,9 @@ class _Page:
         elif name == "tr":
             self._end_line()
             self.row_lines = 0
-        elif "divRplyFwdMsg" in attributes:
+        elif attributes and "divRplyFwdMsg" in attributes:
             element.reply = True
-        elif "yahoo_quoted" in attributes:
+        elif attributes and "yahoo_quoted" in attributes:
             self._end_line()
             self.attributing = element
 
@@ -457,10 +458,12 @@ class _Page:
     # --- links and pictures
 
     def _end_link(self) -> None:
+        if not self.link:
+            return
         link, self.link = self.link, ""
         text = "".join(self.linked).strip()
         self.linked = []
-        if not link or not text or _bare(text) == _bare(link) or not self.line:
+        if not text or not self.line or text == link or _bare(text) == _bare(link):
             return
         self.line.insert(len(self.line) - (self.line[-1] == " "), f" ({link})")
 
@@ -474,6 +477,13 @@ class _Page:
 
 def _quoted(quotes: int) -> str:
     return "> " * min(quotes, DEEPEST_QUOTE)
+
+
+def _breaks(name: str, attributes: str) -> int:
+    """Tell whether there is an empty line around a block (2) or none (1). Outlook has one above a mail's headers."""
+    if name == "div":
+        return 2 if "border-top:solid" in attributes else 1
+    return 2 if name in PARAGRAPHS and not (name == "p" and NO_MARGIN.search(attributes)) else 1
 
 
 def _is_hidden(attributes: str) -> bool:
@@ -502,7 +512,7 @@ def _link(href: str) -> str:
 
 def _bare(link: str) -> str:
     """Return what is left to compare of a link: without its scheme, and a telephone number without its signs."""
-    bare = re.sub(r"^(?:https?://|mailto:|tel:)?(?:www\.)?", "", link.strip().lower()).rstrip("/")
-    if link.lower().startswith("mailto:"):
+    bare = SCHEME.sub("", link.strip().lower()).rstrip("/")
+    if link[:7].lower() == "mailto:":
         bare = bare.partition("?")[0]
-    return re.sub(r"[^\d]", "", bare) if re.fullmatch(r"[\d\s()+./-]+", bare) else bare
+    return "".join(filter(str.isdigit, bare)) if TELEPHONE.fullmatch(bare) else bare

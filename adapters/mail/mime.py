@@ -19,6 +19,7 @@ MOST_LEAVES = 200
 MOST_ENTITIES = 1200  # so that text at the bottom of 600 multiparts is found
 MOST_DASHES = 50_000
 MOST_STRAYS = 10
+LOOK_FOR_BOUNDARY = 10_000
 MOST_PARAMETERS = 100
 
 HEADER = re.compile(rb"(?!--)([!-9;-~]{1,200})[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
@@ -81,10 +82,12 @@ class Entity:
 
 @dataclass(slots=True)
 class Tree:
-    """A mail, split. `raw` are its bytes, with line feeds if there were none; `is_cut` says that parts are left out."""
+    """A mail, split. `raw` are its bytes, with line feeds if there were none; `media_type` is what it says that it is;
+    `is_cut` says that parts are left out."""
 
     raw: bytes
     entities: list[Entity]
+    media_type: str = ""
     is_cut: bool = False
 
     @property
@@ -111,6 +114,7 @@ def split(raw: bytes) -> Tree:
         raw = raw.replace(b"\r", b"\n")
     tree = Tree(raw, [])
     _Splitter(tree).run()
+    tree.media_type = tree.root.media_type
     number = 0
     for entity in tree.entities:
         if not entity.children:
@@ -165,7 +169,8 @@ class _Splitter:
         boundary = entity.parameters.get("boundary", "").encode("utf-8", "replace").rstrip()
         is_mail = entity.parent < 0
         if not boundary or (is_mail and b"--" + boundary not in self.raw):
-            lost = LOST_BOUNDARY.search(self.raw, max(entity.start - 1, 0))
+            end = len(self.raw) if is_mail else entity.start + LOOK_FOR_BOUNDARY
+            lost = LOST_BOUNDARY.search(self.raw, max(entity.start - 1, 0), end)
             boundary = lost[1].rstrip() if lost else boundary
         if boundary:
             self.levels.setdefault(boundary, len(self.open))

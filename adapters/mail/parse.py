@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from adapters.mail import headers
 from adapters.mail.charsets import clean, decode
 from adapters.mail.html_text import read, visible_length
-from adapters.mail.mime import Entity, Tree, content_type, read_headers, split, transferred_text
+from adapters.mail.mime import Entity, Tree, read_headers, split, transferred_text
 from adapters.mail.parsed import Mail, Mailbox, Part, Unreadable
+from adapters.mail.smime import signed
 from bot.model import file_name
 
 NOBODY = Mailbox("", "")
@@ -16,6 +17,7 @@ BODIES = frozenset({"text/plain", "text/html", "text/markdown", "text/enriched"}
 ATTACHED_MAIL = frozenset({"message/rfc822", "message/global"})
 REPORT = frozenset({"message/delivery-status", "message/global-delivery-status"})
 RETURNED_HEADERS = frozenset({"text/rfc822-headers", "message/global-headers"})
+SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 RECIPIENT = ("final-recipient", "original-recipient")
 MOST_IN_REPORT = 100
 ENDINGS = {
@@ -67,8 +69,9 @@ def _parse(raw: bytes) -> Mail:
     decoded = _decoded(fields)
     leaves = list(tree.leaves())
     body = _Body(tree)
-    text = body.text()
-    if tree.is_cut and not text:
+    text = body.text() or _signed_text(tree)
+    parts = tuple(_part(tree, leaf) for leaf in leaves if body.is_file(leaf))
+    if tree.is_cut and not text and not parts:
         raise Unreadable("the mail has more parts, one inside the other, than anybody could read")
     return Mail(
         headers=decoded,
@@ -81,10 +84,10 @@ def _parse(raw: bytes) -> Mail:
         in_reply_to=headers.ids(" ".join(decoded.get("in-reply-to", ()))),
         references=headers.ids(" ".join(decoded.get("references", ()))),
         date=headers.date(_first(decoded, "date")),
-        media_type=content_type(tree.root.headers)[0],
+        media_type=tree.media_type,
         text=text,
         digest=_digest(tree, decoded),
-        parts=tuple(_part(tree, leaf) for leaf in leaves if body.is_file(leaf)),
+        parts=parts,
         forwarded=next((tree.content(leaf) for leaf in leaves if leaf.media_type in ATTACHED_MAIL), b""),
         report=tuple(block for leaf in leaves if leaf.media_type in REPORT for block in _report(tree.content(leaf))),
         returned=_returned(tree, leaves),
@@ -200,6 +203,13 @@ class _Body:
         if not charset and leaf.media_type == "text/html" and (meta := META_CHARSET.search(data, 0, 4000)):
             charset = meta[1].decode("ascii")
         return decode(data, charset)
+
+
+def _signed_text(tree: Tree) -> str:
+    """Return the text of a mail that stands inside its own signature."""
+    if tree.root.media_type not in SMIME or not (inner := signed(tree.content(tree.root))):
+        return ""
+    return _Body(split(inner)).text()
 
 
 def _letters(text: str) -> int:

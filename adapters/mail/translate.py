@@ -7,7 +7,8 @@ from datetime import datetime
 
 from adapters.mail.automatic import is_automatic
 from adapters.mail.forwarded import Original, original
-from adapters.mail.parsed import Envelope, Mail, Mailbox
+from adapters.mail.parse import parse
+from adapters.mail.parsed import Envelope, Mail, Mailbox, Unreadable
 from adapters.mail.sealed import Sealed, Tokens
 from adapters.mail.written import written
 from bot.model import Address, Attachment, InboundMessage, Proof
@@ -49,7 +50,7 @@ class Reader:
             return self._brought(mail, brought, now)
         automatic = is_automatic(mail, envelope, self.own)
         sender = mail.sender.address.lower()
-        text = written(mail.text)
+        text = written(mail.text) or _passed_on(mail)
         return InboundMessage(
             channel=CHANNEL,
             external_id=_name(mail),
@@ -141,6 +142,16 @@ def _name(mail: Mail) -> str:
 
 def _files(mail: Mail, name: str) -> tuple[Attachment, ...]:
     return tuple(Attachment(part.name, part.media_type, part.size, _ref(part.index, name)) for part in mail.parts)
+
+
+def _passed_on(mail: Mail) -> str:
+    """What stands in the mail that is attached to one which says nothing itself."""
+    if not mail.forwarded or mail.text.strip():
+        return ""
+    try:
+        return written(parse(mail.forwarded).text)
+    except Unreadable:
+        return ""
 
 
 def _references(mail: Mail) -> tuple[str, ...]:
