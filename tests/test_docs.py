@@ -3,6 +3,7 @@
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -19,6 +20,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+EMAIL = (ROOT / "docs" / "email.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 for name in (*adapters.CHANNELS, *adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS, *adapters.COMMANDS):
@@ -84,6 +86,23 @@ def test_every_benchmark_that_make_bench_runs_is_in_the_figures() -> None:
 def test_every_step_of_the_way_is_named_for_operators() -> None:
     for event in WAY:
         assert f"`{event}`" in OPERATING
+
+
+def test_what_operators_are_told_to_look_for_in_the_log_of_mail_is_there() -> None:
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "adapters" / "mail").glob("*.py"))
+    told = set(re.findall(r"`((?:mail|imap|smtp)\.[a-z_]+)`", EMAIL + OPERATING))
+    assert len(told) > 10
+    for event in told:
+        assert f'"{event}"' in code, event
+
+
+def test_every_command_of_mail_that_operators_are_told_of_is_one() -> None:
+    add_commands(command_line.app)
+    group = typer.main.get_group(command_line.app)
+    mail: Any = group.commands["mail"]
+    named = set(re.findall(r"bot mail (\w+)", EMAIL))
+    assert named <= set(mail.commands)
+    assert set(mail.commands) - {"reply"} <= named
 
 
 def test_the_modules_of_the_reading_order_exist() -> None:
