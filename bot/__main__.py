@@ -210,7 +210,10 @@ def _do(*words: str) -> None:
 
 
 @app.command()
-def show(ticket: TicketArgument) -> None:
+def show(
+    ticket: TicketArgument,
+    whole: Annotated[bool, typer.Option("--whole", help="With all that mails quote, and their signatures.")] = False,
+) -> None:
     """Show an incident with its history."""
     from bot.model import Received
 
@@ -229,7 +232,12 @@ def show(ticket: TicketArgument) -> None:
     out.print(f"incident {incident.id}\ncustomer {found.customer}\n\n{tidy(incident.message)}\n")
     _print_table(
         [
-            {"when": _time(entry.at), "who": _cut(entry.who, 20), "what": _what(entry), "": entry.text}
+            {
+                "when": _time(entry.at),
+                "who": _cut(entry.who, 20),
+                "what": _what(entry),
+                "": (whole and entry.whole) or entry.text,
+            }
             for entry in found.timeline
         ],
         fold=True,

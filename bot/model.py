@@ -511,13 +511,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line of an incident's history, for people."""
+    """One line of an incident's history, for people. `whole` is all that was sent, if that is more than the text."""
 
     at: datetime
     who: str
     what: str
     text: str = ""
     edited: bool = False
+    whole: str = ""
 
 
 @dataclass(frozen=True, slots=True)

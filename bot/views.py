@@ -242,7 +242,8 @@ def _entry(message: database.Row) -> TimelineEntry:
     """What is seen of a message: of one that its author has deleted, that it was there."""
     text = DELETED if message["deleted_at"] is not None else message["text"]
     edited = message["edited_at"] is not None
-    return TimelineEntry(message["written_at"], message["author"], message["direction"], text, edited)
+    whole = "" if message["deleted_at"] is not None else message["whole"] or ""
+    return TimelineEntry(message["written_at"], message["author"], message["direction"], text, edited, whole)
 
 
 def _file(row: database.Row) -> FileView:

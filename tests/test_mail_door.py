@@ -9,7 +9,7 @@ from peewee import OperationalError
 
 from adapters.mail.parsed import Envelope
 from bot.errors import NotCommitted
-from bot.model import Address
+from bot.model import Address, IncidentDetails
 from storage import database
 from storage.tables import Attachment, Event, InboxMessage, Original
 from tests.fakes import TestClock
@@ -55,6 +55,17 @@ def test_one_signed_token_is_enough(post: Post, kept: str) -> None:
         answer["To"] = SUPPORT
     post.take(answer)
     assert post.house.said(post.incident()["id"]) == [TWICE, MORE]
+
+
+def test_all_that_was_sent_can_be_seen_and_what_was_written_is_what_counts(post: Post) -> None:
+    post.take(post.write(TWICE))
+    (ours,) = post.sent_to(ANA)
+    sent = f"{MORE}\n\nOn Tuesday Shop <{SUPPORT}> wrote:\n> We have opened ticket"
+    post.take(post.answer(ours, sent))
+    details = post.house.firstline.views.incident(post.incident()["id"])
+    assert isinstance(details, IncidentDetails)
+    (entry,) = [entry for entry in details.timeline if entry.text == MORE]
+    assert entry.whole == sent
 
 
 def test_whoever_knows_the_number_and_the_senders_name_gets_nowhere(post: Post) -> None:
@@ -329,3 +340,73 @@ def test_where_a_mail_waits_agents_are_told_on_the_board(db: str, clock: TestClo
         post.take(first)
         post.take(post.write(MORE, In_Reply_To=first["Message-ID"]))
         assert any(MORE in notice.quote for _, notice in post.house.chat.sent)
+
+
+FORWARDED = f"""Please see to this one.
+
+---------- Forwarded message ---------
+From: Ana Example <{ANA}>
+Date: Tue, 24 Nov 2026 at 09:00
+Subject: Charged twice
+To: <sales@shop.example>
+
+{TWICE}
+"""
+
+
+def test_what_an_agent_forwards_is_the_customers_and_the_agent_is_told_whom_we_took_for_them(post: Post) -> None:
+    post.take(proven(post.write(FORWARDED, CLERK, Subject="Fwd: Charged twice")))
+    incident = post.incident()
+    assert (incident["customer_id"], incident["message"], incident["subject"]) == (ANA, TWICE, "Charged twice")
+    assert post.sent_to(ANA) == []  # the agent answers, or has it answered: nobody has written to us
+    (told,) = post.sent_to(CLERK)
+    assert ANA in told.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    post.house.commands.reply(incident["ticket_id"], AGENT, "We are looking into it")
+    post.house.settle()
+    assert len(post.sent_to(ANA)) == 1
+
+
+@pytest.mark.parametrize("who", [CLERK, BEA], ids=["somebody who says that they are the agent", "anybody"])
+def test_what_others_forward_is_their_own(post: Post, who: str) -> None:
+    mail = post.write(FORWARDED, who, Subject="Fwd: Charged twice")
+    post.take(proven(mail) if who == BEA else mail)
+    assert post.incident()["customer_id"] == who
+    assert post.sent_to(ANA) == []
+
+
+def test_a_mail_that_an_agent_attaches_is_the_customers(post: Post) -> None:
+    inner = EmailMessage()
+    inner["From"], inner["Subject"], inner["Message-ID"] = f"Ana <{ANA}>", "Charged twice", "<inner@example.com>"
+    inner.set_content(TWICE)
+    mail = proven(post.write("Please see to this one.", CLERK, Subject="Fwd"))
+    mail.add_attachment(inner)
+    post.take(mail)
+    assert (post.incident()["customer_id"], post.incident()["message"]) == (ANA, TWICE)
+
+
+CONFIRMATION = (
+    "Ana has requested to automatically forward mail to your email address support@shop.example.\n"
+    "Confirmation code: 358239123\n\n"
+    "https://mail-settings.google.com/mail/vf-%5BANGjdJ8%5D-abcDEF123\n"
+)
+
+
+def test_a_question_of_gmails_is_shown_to_operators_and_is_no_incident(post: Post) -> None:
+    asked = post.write(
+        CONFIRMATION, "forwarding-noreply@google.com", Subject="(#358239123) Gmail Forwarding Confirmation"
+    )
+    post.take(asked)
+    post.take(asked)
+    assert post.house.incidents() == []
+    (told,) = post.sent_to("agents@shop.example")
+    text = told.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "358239123" in text
+    assert "vf-" in text
+    kept = post.door.core.state.all("mail/confirmation/")
+    assert len(kept) == 1
+
+
+def test_server_side_forwarding_needs_no_agent(post: Post) -> None:
+    post.take(post.write(TWICE, To="sales@elsewhere.example", X_Forwarded_To=SUPPORT, Delivered_To=SUPPORT))
+    assert post.incident()["customer_id"] == ANA
+    assert len(post.sent_to(ANA)) == 1

@@ -264,8 +264,8 @@ def _details(found: IncidentDetails, caller: Caller) -> DetailsOut | ReportedOut
 
 
 def _signed(entry: TimelineEntry) -> TimelineEntry:
-    """Keep the agents' names inside."""
-    return replace(entry, who="agent") if entry.what == "agent" else entry
+    """Keep the agents' names inside, and what a mail quotes."""
+    return replace(entry, who="agent" if entry.what == "agent" else entry.who, whole="")
 
 
 def _add_commands(app: FastAPI, core: Core) -> None:
