@@ -2,7 +2,7 @@
 
     python benchmarks/intake.py [rounds] [seconds a burst]
 
-`bot web` alone (SQLite, synchronous=FULL; masking, inbox row and lane in the path), 64 connections.
+`bot web` alone (SQLite, durable; masking, inbox row and lane in the path), 64 connections.
 """
 
 import itertools

@@ -3,7 +3,7 @@ them behind Bolt's own ASGI adapter.
 
     python benchmarks/slack.py [rounds] [seconds a burst]
 
-`bot web` alone (SQLite, synchronous=FULL; masking, inbox row and lane in the path), 32 connections; both check the
+`bot web` alone (SQLite, durable; masking, inbox row and lane in the path), 32 connections; both check the
 signature. Every event has an id of its own, and each that was answered 200 must be in the inbox.
 """
 

@@ -3,7 +3,7 @@ with an empty handler behind the same web server, which stores nothing.
 
     python benchmarks/telegram.py [rounds] [seconds a burst]
 
-`bot web` alone (SQLite, synchronous=FULL), 64 connections.
+`bot web` alone (SQLite, durable), 64 connections.
 """
 
 import itertools

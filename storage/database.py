@@ -82,8 +82,10 @@ def transaction(durable: bool = True) -> Iterator[None]:
         with database.atomic():
             yield
         return
-    with _turn(), _one_name_for_away(), database.connection_context(), dialect.written(database, durable):
+    with _turn(), _one_name_for_away(), database.connection_context(), database.atomic():
+        dialect.begin(database, durable)
         yield
+    dialect.settle(database, durable)  # outside: all who wait for the disk do so together, and nobody for them
 
 
 def _turn() -> AbstractContextManager[None]:

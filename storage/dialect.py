@@ -2,22 +2,18 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from peewee import Psycopg3Adapter
+from peewee import OperationalError, Psycopg3Adapter
 from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, PooledSqliteDatabase
 
-FULL, NORMAL = 2, 1
-"""How SQLite waits for the disk at a commit: until it is there; not at all, in WAL mode
-(https://www.sqlite.org/pragma.html#pragma_synchronous)."""
+from storage.disk import WriteAheadLog
 
 SQLITE_PRAGMAS = {
     "journal_mode": "wal",
-    "synchronous": "full",  # what was acknowledged survives a power cut
+    "synchronous": "normal",  # `settle` waits for the disk
     "foreign_keys": 1,
     "wal_autocheckpoint": 8000,
 }
@@ -60,7 +56,7 @@ def _sqlite(rest: str) -> Any:
         raise ValueError("SQLite needs a file, as in sqlite:///incidents.db (an absolute path has four slashes)")
     if not Path(path).resolve().parent.is_dir():
         raise ValueError(f"the folder of {path} does not exist")
-    return PooledSqliteDatabase(
+    return SQLite(
         path,
         # the pool takes `timeout` for its own, the wait for a free connection: SQLite's is a pragma
         pragmas={**SQLITE_PRAGMAS, "busy_timeout": int(BUSY_TIMEOUT * 1000)},
@@ -110,6 +106,14 @@ def _parts(url: str) -> dict[str, Any]:
     if not name:
         raise ValueError("PostgreSQL needs the name of a database, as in postgresql://host/firstline")
     return parts
+
+
+class SQLite(PooledSqliteDatabase):  # type: ignore[misc]
+    """A file of SQLite's, with the log beside it."""
+
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__(path, **options)
+        self.log = WriteAheadLog(path)
 
 
 class _Psycopg(Psycopg3Adapter):
@@ -216,20 +220,18 @@ def lock_schema(database: Any) -> None:
         database.execute_sql(f"SET LOCAL lock_timeout = {int(BUSY_TIMEOUT * 1000)}")
 
 
-@contextmanager
-def written(database: Any, durable: bool) -> Iterator[None]:
-    """A transaction whose commit waits for the disk, or (not `durable`) does not."""
-    if durable:
-        with database.atomic():
-            yield
-    elif locks_rows(database):
-        with database.atomic():
-            database.execute_sql("SET LOCAL synchronous_commit = off")
-            yield
-    else:
-        database.execute_sql(f"PRAGMA synchronous = {NORMAL}")
-        try:
-            with database.atomic():
-                yield
-        finally:
-            database.execute_sql(f"PRAGMA synchronous = {FULL}")
+def begin(database: Any, durable: bool) -> None:
+    """Say, at the beginning of a transaction, whether its commit is to wait for the disk."""
+    if not durable and locks_rows(database):
+        database.execute_sql("SET LOCAL synchronous_commit = off")
+
+
+def settle(database: Any, durable: bool) -> None:
+    """Wait, after a commit that is to be `durable`, until it is on the disk. PostgreSQL has waited. Raises
+    OperationalError if the disk does not take it."""
+    if not durable or locks_rows(database):
+        return
+    try:
+        getattr(database, "obj", database).log.flush()
+    except OSError as exc:
+        raise OperationalError(f"the disk did not take what was written: {exc.strerror}") from exc
