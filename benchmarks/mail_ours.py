@@ -25,9 +25,11 @@ def main() -> None:
     from adapters.mail.parsed import Envelope
     from bot import telemetry
     from bot.app import Firstline, World, open_database
+    from bot.memory import share_one_arena
     from bot.settings import Settings
     from storage import database
 
+    share_one_arena()
     settings = Settings.read()
     telemetry.set_up("WARNING", "json")
     world = World.from_environment(settings)

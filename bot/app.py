@@ -33,6 +33,7 @@ from bot.lanes import Lanes
 from bot.life import Life
 from bot.links import Links
 from bot.local_model import LocalModel
+from bot.memory import share_one_arena
 from bot.model import Switch
 from bot.operators import Operators
 from bot.originals import Originals
@@ -333,6 +334,7 @@ def open_database(settings: Settings, migrating: bool) -> list[str]:
 def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], None]) -> None:
     """Run these parts (web, worker, clock) in this process until SIGTERM or SIGINT. `ready` is told the address, if
     there is one, when everything has started. Raises ConfigurationError."""
+    share_one_arena()
     stop = _stop_signals()
     world = World.from_environment(settings)
     needs_token()  # reads the settings of the HTTP side: all that can be wrong is said before the database is touched

@@ -16,6 +16,7 @@ SQLITE_PRAGMAS = {
     "synchronous": "normal",  # `settle` waits for the disk
     "foreign_keys": 1,
     "wal_autocheckpoint": 8000,
+    "cache_size": -512,  # KiB, of each connection: the system keeps the file in memory as well
 }
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for what somebody else holds: SQLite's right to write, a row of PostgreSQL's, a free connection."""

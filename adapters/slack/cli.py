@@ -1,10 +1,13 @@
 """`bot slack …`: setting up Slack, and finding out what is wrong. The context holds what opens the database."""
 
+import json
+from typing import Annotated
+
 import typer
 
 from adapters.slack.checks import Checks, Verdict
 from adapters.slack.installations import OneToken, tokens
-from adapters.slack.manifest import print_manifest
+from adapters.slack.manifest import manifest
 from adapters.slack.settings import SlackSettings
 from bot.errors import ConfigurationError
 from bot.settings import Settings
@@ -15,6 +18,25 @@ def add_commands(app: typer.Typer) -> None:
     group.command("manifest")(print_manifest)
     group.command("check")(print_checks)
     app.add_typer(group, name="slack")
+
+
+def print_manifest(
+    url: Annotated[str | None, typer.Option(help="Public address of the bot. Default: PUBLIC_URL.")] = None,
+    socket: Annotated[bool, typer.Option("--socket", help="For Socket Mode, also before there is a token.")] = False,
+) -> None:
+    """Print the manifest to create the app from: for Socket Mode if SLACK_APP_TOKEN is set, else for HTTP."""
+    if socket or (url is None and SlackSettings.read().slack_app_token is not None):
+        public = None
+    else:
+        public = url or Settings.read().public_url
+        if public is None:
+            raise ConfigurationError(
+                "PUBLIC_URL is not set, and Slack must know where the bot is: give --url https://support.shop.example, "
+                "or --socket for Socket Mode, which needs no public address."
+            )
+        if not public.startswith("https://"):
+            raise ConfigurationError(f"Slack calls https addresses only, and {public} is none.")
+    typer.echo(json.dumps(manifest(public, SlackSettings.read().slack_client_id is not None), indent=2))
 
 
 def print_checks(context: typer.Context) -> None:

@@ -1,15 +1,8 @@
-"""The app's manifest, from which Slack makes the app as these settings need it; and `bot slack manifest`, which prints
-it."""
+"""The app's manifest, from which Slack makes the app as these settings need it."""
 
-import json
-from typing import Annotated, Any, Final
-
-import typer
+from typing import Any, Final
 
 from adapters.slack.installations import REDIRECT
-from adapters.slack.settings import SlackSettings
-from bot.errors import ConfigurationError
-from bot.settings import Settings
 
 PATH: Final = "/slack/events"
 
@@ -99,22 +92,3 @@ def manifest(url: str | None, in_many: bool = False) -> dict[str, Any]:
             "token_rotation_enabled": False,
         },
     }
-
-
-def print_manifest(
-    url: Annotated[str | None, typer.Option(help="Public address of the bot. Default: PUBLIC_URL.")] = None,
-    socket: Annotated[bool, typer.Option("--socket", help="For Socket Mode, also before there is a token.")] = False,
-) -> None:
-    """Print the manifest to create the app from: for Socket Mode if SLACK_APP_TOKEN is set, else for HTTP."""
-    if socket or (url is None and SlackSettings.read().slack_app_token is not None):
-        public = None
-    else:
-        public = url or Settings.read().public_url
-        if public is None:
-            raise ConfigurationError(
-                "PUBLIC_URL is not set, and Slack must know where the bot is: give --url https://support.shop.example, "
-                "or --socket for Socket Mode, which needs no public address."
-            )
-        if not public.startswith("https://"):
-            raise ConfigurationError(f"Slack calls https addresses only, and {public} is none.")
-    typer.echo(json.dumps(manifest(public, SlackSettings.read().slack_client_id is not None), indent=2))
