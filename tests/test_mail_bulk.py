@@ -14,10 +14,11 @@ import typer
 from typer.testing import CliRunner, Result
 
 from adapters.mail import bulk
-from adapters.mail.cli import mail_commands
+from adapters.mail.cli import add_commands
 from adapters.mail.parsed import Envelope
 from adapters.mail.ways import Taken
 from bot.errors import ConfigurationError, FirstlineError
+from bot.settings import Settings
 from tests.mail_door import AWAY, TakingDoor
 
 PAYLOADS = Path(__file__).parent / "payloads" / "email"
@@ -42,19 +43,20 @@ class Shop:
         self.opening: Exception | None = None
 
     @contextmanager
-    def doors(self, context: typer.Context) -> Iterator[TakingDoor]:
+    def core(self, settings: Settings) -> Iterator["Shop"]:
         if self.opening is not None:
             raise self.opening
-        yield self.door
+        yield self
 
     def run(self, *words: str | Path, stdin: bytes = b"") -> Result:
         app = typer.Typer()
-        app.add_typer(mail_commands(self.doors), name="mail")
-        return CliRunner().invoke(app, ["mail", "ingest", *map(str, words)], input=stdin)
+        add_commands(app)
+        return CliRunner().invoke(app, ["mail", "ingest", *map(str, words)], input=stdin, obj=self)
 
 
 @pytest.fixture
-def shop() -> Shop:
+def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setattr("adapters.mail.channel.door_of", lambda core: core.door)
     return Shop()
 
 

@@ -166,7 +166,7 @@ def test_mail_is_taken_at_once_whenever_it_arrives(dovecot: MailServer, user: st
             time.sleep(number % 7 / 1000)
         wait_taken(door, *subjects)
 
-    assert door.offered == subjects
+    assert sorted(door.offered) == sorted(subjects)  # two that come at the same moment Dovecot may number either way
 
 
 def test_the_first_look_takes_what_nobody_has_opened_and_from_then_on_all_is_taken(

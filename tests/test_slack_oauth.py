@@ -22,8 +22,10 @@ from adapters.slack.manifest import SCOPES, manifest
 from adapters.slack.oauth import States, Store
 from adapters.slack.rights import Agents
 from bot import telemetry
+from bot.app import ForCommands
 from bot.errors import ConfigurationError
 from bot.model import Address
+from bot.originals import Originals
 from bot.sealing import Seal
 from bot.state import State
 from tests.fakes import TestClock
@@ -514,7 +516,7 @@ def set_to(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
 
 def test_with_all_that_it_needs_it_is_on(monkeypatch: pytest.MonkeyPatch, db: str) -> None:
     set_to(monkeypatch)
-    (channel,) = channels(State(Seal((DATA_KEY,))))
+    (channel,) = channels(State(Seal((DATA_KEY,))), Originals(Seal(), TestClock()))
     assert channel.board == Address("slack", "T1/C9")
     (switch,) = switches()
     assert (switch.on, f"{URL}/slack/install" in switch.says) == (True, True)
@@ -540,7 +542,7 @@ def test_what_is_missing_or_does_not_go_together_is_said_with_its_remedy(
 ) -> None:
     set_to(monkeypatch, **{name: value})
     with pytest.raises(ConfigurationError, match=says):
-        channels(State())
+        channels(State(), Originals(Seal(), TestClock()))
 
 
 def test_the_manifest_for_several_workspaces_names_the_way_back_and_the_events_of_leaving() -> None:
@@ -600,5 +602,5 @@ def test_the_command_that_checks_reads_the_installations(many: Many, monkeypatch
     set_to(monkeypatch, SLACK_API_URL=many.api.url)
     app = typer.Typer()
     cli.add_commands(app)
-    done = CliRunner().invoke(app, ["slack", "check"], obj=lambda core: State(core.seal))
+    done = CliRunner().invoke(app, ["slack", "check"], obj=ForCommands())
     assert (done.exit_code, "✓ the installation in T1 is of @firstline" in done.output) == (0, True)

@@ -48,6 +48,7 @@ def values(**changes: Any) -> dict[str, Any]:
         "resolutions": 0,
         "touched_at": None,
         "reviewed_by": None,
+        "subject": "",
         **changes,
     }
     return {"conversation": row["id"], "last_opened_at": row["created_at"], **row}
