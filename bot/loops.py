@@ -4,7 +4,6 @@ got so many automatic texts in so much time, or says the same again, is not answ
 What they write is kept like anything else, and a person can answer it.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bot.model import Address, InboundMessage, NoticeKind
@@ -33,14 +32,8 @@ def suspects(message: InboundMessage, now: datetime) -> bool:
     """Whether whoever wrote may be a machine that does not say so. Within a session or a transaction."""
     if message.channel not in CHANNELS or message.unanswered:
         return False
-    return _says_the_same_again(message, now) or any(
-        _answered(to, now) >= MOST for to in (*message.addresses, Address(message.channel, message.customer_id))
-    )
-
-
-def quiet(to: Iterable[Address], now: datetime) -> set[Address]:
-    """Return those of these addresses that have got so many automatic texts by now that they get no more of them."""
-    return {one for one in to if one.channel in CHANNELS and _answered(one, now) >= MOST}
+    theirs = {*message.addresses, Address(message.channel, message.customer_id)}
+    return _says_the_same_again(message, now) or any(_answered(to, now) >= MOST for to in theirs)
 
 
 def _answered(to: Address, now: datetime) -> int:
