@@ -23,7 +23,7 @@ def missing(category: Category, text: str) -> tuple[str, ...]:
     if category not in ASKED:
         return ()
     tokens = TOKEN.findall(_plain(text))
-    places = [_Place(tokens, at) for at in range(len(tokens))]
+    places = [_Place(tokens, at) for at, token in enumerate(tokens) if _may_tell(token)]
     return tuple(name for name, is_told in CHECKS if not any(map(is_told, places)))
 
 
@@ -463,3 +463,13 @@ CHECKS: Final[tuple[tuple[str, Callable[[_Place], bool]], ...]] = (
     ("date", _is_date),
     ("last_four", _is_last_four),
 )
+
+TELLING: Final = frozenset(
+    {*CURRENCIES, *PLAIN_NUMBERS, *NAMED_DAYS, *PORTUGUESE_WEEKDAYS, *MONTHS_OR_WORDS, *SHORT_WEEKDAYS, *UNITS}
+)
+"""All words at which the checks look."""
+
+
+def _may_tell(token: str) -> bool:
+    """Whether a check may hold at a token: at most words of most texts none can."""
+    return token in TELLING or not (token.isascii() and token.isalpha())
