@@ -5,6 +5,7 @@ and the peak of its memory. Runs in a virtual environment of its own, with djang
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -33,8 +34,8 @@ def set_up(workspace: Path) -> None:
         ],
         SITE_ID=1,
         MEDIA_ROOT=str(workspace / "media"),
-        EMAIL_BACKEND="django.core.mail.backends.filebased.EmailBackend",
-        EMAIL_FILE_PATH=str(workspace / "sent"),
+        EMAIL_HOST="127.0.0.1",
+        EMAIL_PORT=int(os.environ["SMTP_PORT"]),
         TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
         ROOT_URLCONF=__name__,
         HELPDESK_TEAMS_MODEL="auth.User",
@@ -69,10 +70,8 @@ def main() -> None:
     began, busy = time.perf_counter(), time.process_time()
     process_email(quiet=True)
     seconds, busy = time.perf_counter() - began, time.process_time() - busy
-    written = [file.read_text() for file in (workspace / "sent").glob("*")]  # two mails may share a file
-    sent = sum(text.count("\nMessage-ID:") for text in written)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"done": Ticket.objects.count(), "sent": sent, "seconds": seconds, "cpu": busy, "peak_kb": peak}))
+    print(json.dumps({"done": Ticket.objects.count(), "seconds": seconds, "cpu": busy, "peak_kb": peak}))
 
 
 main()

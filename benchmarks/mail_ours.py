@@ -56,8 +56,9 @@ def main() -> None:
     with database.session():
         (done,) = database.execute("SELECT COUNT(*) FROM incidents").fetchone()
         (kept,) = database.execute("SELECT COUNT(*) FROM attachments WHERE state = 'kept'").fetchone()
+        (sent,) = database.execute("SELECT COUNT(*) FROM notifications WHERE status = 'sent'").fetchone()
     database.disconnect()
-    figures = {"done": done, "kept": kept, "sent": len(list(Path("outbox").glob("*.eml")))}
+    figures = {"done": done, "kept": kept, "sent": sent}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({**figures, "committed": committed, "seconds": seconds, "cpu": busy, "peak_kb": peak}))
 

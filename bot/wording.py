@@ -346,7 +346,7 @@ _LINK = re.compile(
 _WRITTEN = re.compile(r"\S+")
 
 
-READ_FOR_A_QUOTE = 8 * LONGEST_QUOTE
+READ_FOR_A_QUOTE = 4 * LONGEST_QUOTE
 """Characters of a text that are read for it: what links take is left out of the quote."""
 
 

@@ -239,21 +239,26 @@ def _says(text: str) -> str:
 
 def _told(mail: Mail, envelope: Envelope) -> Iterator[_Found]:
     """Read a report in free text, as qmail, Exim, Gmail and Exchange may write it."""
+    if mail.report or not _from_a_daemon(mail, envelope):
+        return
     head = _head(mail)
     status, line = _code(head)
-    if mail.report or not _tells_of_failure(mail, envelope, head, status):
+    if not _tells_of_failure(mail, head, status):
         return
     recipients = _addresses(mail, "x-failed-recipients") or QMAIL_RECIPIENT.findall(head)
     for recipient in recipients[:MOST_RECIPIENTS] or [""]:
         yield _address(recipient), status.startswith("5"), status, _says(line or mail.subject), False
 
 
-def _tells_of_failure(mail: Mail, envelope: Envelope, head: str, status: str) -> bool:
-    """An out-of-office reply comes from nowhere, and to the address that bounces go to, but speaks of no failure."""
+def _from_a_daemon(mail: Mail, envelope: Envelope) -> bool:
     names = (mail.sender.address, envelope.sender or "")
-    daemon = any(DAEMON.fullmatch(name.lower().rpartition("@")[0]) for name in names)
+    return _no_return(mail, envelope) or any(DAEMON.fullmatch(name.lower().rpartition("@")[0]) for name in names)
+
+
+def _tells_of_failure(mail: Mail, head: str, status: str) -> bool:
+    """An out-of-office reply comes from nowhere, and to the address that bounces go to, but speaks of no failure."""
     failed = "x-failed-recipients" in mail.headers or FAILURE.search(f"{mail.subject}\n{head}")
-    return (daemon or _no_return(mail, envelope)) and (bool(failed) or status.startswith("5"))
+    return bool(failed) or status.startswith("5")
 
 
 def _code(head: str) -> tuple[str, str]:
