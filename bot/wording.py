@@ -200,8 +200,13 @@ def _standing(incident: Incident) -> tuple[tuple[str, str], ...]:
 
 
 def _whose(incident: Incident) -> str:
-    """Who the customer is, and, where somebody else says so, who does."""
-    return f"{incident.customer_id}, says {incident.reporter}" if incident.reporter else incident.customer_id
+    """Who the customer is, and, where somebody else says so, who does; of a mail, where its sender wants the answer."""
+    if incident.reporter:
+        return f"{incident.customer_id}, says {incident.reporter}"
+    places = [to.key for to in incident.addresses if to.channel == "email" == incident.channel]
+    if not places or incident.customer_id in places:
+        return incident.customer_id
+    return f"{incident.customer_id}; answers go to {', '.join(places)}"
 
 
 def _judged(incident: Incident) -> str:
