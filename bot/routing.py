@@ -160,7 +160,10 @@ def lead(conversation: str, message: InboundMessage, *more: tuple[str, str], apa
     message is known to stand `apart` from what it refers to."""
     named = keys(message)
     known = conversations.known(message.channel, named)
-    if not (apart or message.entitled_to) and next((known[key] for key in named if key in known), conversation) != conversation:
+    if (
+        not (apart or message.entitled_to)
+        and next((known[key] for key in named if key in known), conversation) != conversation
+    ):
         raise Rerouted("another message of this conversation came just before")
     new = [(message.channel, key) for key in named if key not in known]
     if not conversations.add(conversation, [*new, *more]):

@@ -18,6 +18,9 @@ CATALOGUES = Path(__file__).parent / "catalogues"
 RIGHT_TO_LEFT = frozenset({"ar"})
 RATING = re.compile(r"rate-([1-5])")
 LONGEST_QUOTE = 500
+LOOKED_AT = 20 * LONGEST_QUOTE
+"""Characters of a text of which a quote is made: the links in it are left out."""
+
 LISTED_FILES = 10
 IN_ONE_LINE = frozenset({"category", "confirmed", "rated", "not_delivered", "perhaps_delivered"})
 
@@ -356,7 +359,8 @@ def quoted(text: str) -> str:
 
     Whoever names an address of somebody else must not have us send them a link. An empty text stays empty.
     """
-    return _cut(_WRITTEN.sub(_without_link, text), LONGEST_QUOTE)
+    shown = _WRITTEN.sub(_without_link, text[:LOOKED_AT])
+    return _cut(shown if len(text) <= LOOKED_AT else f"{shown.rstrip()} …", LONGEST_QUOTE)
 
 
 def _without_link(written: re.Match[str]) -> str:

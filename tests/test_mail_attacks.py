@@ -1,23 +1,19 @@
 """What somebody might try by mail, to see what is another's, to have mail lost, or to be forgotten only in part (CASES
 2, 3, 8, 9, 14, 19)."""
 
-import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 
-from adapters.mail.parsed import Envelope
-from bot.model import Role
-from bot.model import Caller
-from storage import database
-from storage.tables import ALL, Event, InboxMessage, Notification, Original, Participant
-from tests.fakes import NOON, TestClock
+from bot.model import Address, Caller, Role
+from storage import customers, database
+from storage.tables import ALL, InboxMessage, Message
+from tests.fakes import TestClock
 from tests.house import CLERK as AGENT
 from tests.mail_house import ANA, BEA, CLERK, SUPPORT, Post, proven, with_mail
-from tests.postgres import ON_SQLITE
+from tests.test_mail_door import report
 
 TWICE = "My card was charged twice"
 MORE = "It was on Monday"
@@ -91,7 +87,7 @@ def test_a_copy_of_a_mail_with_another_reply_to_does_not_take_its_place(post: Po
     stolen = b"Reply-To: " + EVE.encode() + b"\r\n" + bytes(mail)
     post.take(stolen)
     assert not post.take(mail).duplicate
-    assert len(post.sent_to(ANA)) == 1
+    assert [one["addresses"][0]["key"] for one in post.house.incidents()] == [EVE, ANA]
 
 
 def test_agents_see_where_answers_go(post: Post) -> None:
@@ -173,7 +169,9 @@ def test_an_agents_machine_has_not_seen_to_anything(post: Post) -> None:
 
 
 def test_a_customer_at_a_provider_that_asks_for_confirmations_is_no_provider(post: Post) -> None:
-    mail = post.write("I confirm: https://mail.zoho.com/zm/verifyForward.do?key=1 was charged twice", "ana@zohomail.com")
+    mail = post.write(
+        "I confirm: https://mail.zoho.com/zm/verifyForward.do?key=1 was charged twice", "ana@zohomail.com"
+    )
     post.take(mail)
     assert post.incident()["customer_id"] == "ana@zohomail.com"
 
@@ -201,12 +199,14 @@ def test_an_odd_mail_opens_an_incident(post: Post, headers: dict[str, str]) -> N
 
 
 def test_a_huge_mail_of_many_opens_an_incident(post: Post) -> None:
-    mail = post.write("My card was charged twice. " * 200_000, Cc=", ".join(f"a{n}@example.com" for n in range(1000)))
+    mail = post.write("My card was charged twice. " * 100_000, Cc=", ".join(f"a{n}@example.com" for n in range(1000)))
     for number in range(30):
         mail.add_attachment(b"%PDF-1.4", maintype="application", subtype="pdf", filename=f"{number}.pdf")
     post.take(mail)
     assert [row["state"] for row in post.house.all(InboxMessage)] == ["done"]
-    assert len(post.house.incidents()) == 1
+    (row,) = post.house.all(Message)[:1]
+    assert len(post.incident()["message"]) <= 50_000
+    assert len(row["whole"]) > 2_600_000
 
 
 def test_bytes_that_no_text_has_open_an_incident(post: Post) -> None:
@@ -239,4 +239,65 @@ def test_our_own_mail_that_comes_back_under_another_name_is_a_machines(post: Pos
 
 def everything(post: Post) -> str:
     """All that is kept, as one text."""
-    return str([row for table in ALL for row in post.house.all(table)])
+    return "\n".join(f"{table.__name__}: {row}" for table in ALL for row in post.house.all(table))
+
+
+def forget(post: Post, name: str) -> None:
+    """Forget all customers who go by a name."""
+    with database.session():
+        found = sorted({row["customer"] for row in customers.named(name)})
+    for customer in found:
+        post.house.firstline.privacy.forget(customer, ADMIN)
+
+
+def left(post: Post, *traces: str) -> list[str]:
+    """The rows in which there is still something of somebody."""
+    return [row for row in everything(post).splitlines() if any(trace in row for trace in traces)]
+
+
+def test_nothing_is_left_of_who_was_forgotten(db: str, clock: TestClock) -> None:
+    with with_mail(clock, board=Address("chat", "agents")) as post:
+        first = post.write(f"{TWICE}, says Marmalade\n\n> and Marmalade before", Subject="Marmalade")
+        first.add_attachment(b"Marmalade", maintype="text", subtype="csv", filename="Marmalade.csv")
+        post.take(first)
+        post.take(post.write("Held Marmalade", In_Reply_To=first["Message-ID"]))
+        post.take(report(post, ours(post)))
+        resolve(post, post.incident())
+        forget(post, ANA)
+        assert left(post, ANA, "armalade") == []
+
+
+def test_nothing_is_left_of_a_guest_who_was_forgotten(db: str, clock: TestClock) -> None:
+    with with_mail(clock, board=Address("chat", "agents")) as post:
+        post.take(proven(post.write(TWICE, BEA, Cc=ANA)))
+        bea = post.incident()
+        reply(post, bea)
+        post.take(proven(post.answer(ours(post), "I am Marmalade")))
+        post.take(
+            post.answer(ours(post), "And I was held, Marmalade", In_Reply_To=f"<1.{BEA}>", References="", To=SUPPORT)
+        )
+        post.take(report(post, ours(post)))
+        forget(post, ANA)
+        (beas,) = left(post, ANA, "armalade")  # how Bea's own mail came in says to whom it went
+        assert "InboxMessage: {'id': 1," in beas
+        assert TWICE in post.house.said(bea["id"])
+
+
+def test_a_question_of_a_provider_is_forgotten_with_whom_it_names(post: Post) -> None:
+    text = f"{ANA} has asked to forward. Confirmation code: 123456789"
+    post.take(post.write(text, "forwarding-noreply@google.com", Subject="(#123456789) Gmail Forwarding Confirmation"))
+    assert left(post, ANA)
+    post.take(post.write(TWICE))
+    forget(post, ANA)
+    assert left(post, ANA) == []
+
+
+def test_an_answer_to_a_ticket_of_who_was_forgotten_is_a_matter_of_its_own(post: Post) -> None:
+    post.take(post.write(TWICE))
+    letter = ours(post)
+    forget(post, ANA)
+    post.take(post.answer(letter, "The refund failed"))
+    (_, second) = post.house.incidents()
+    assert second["message"] == "The refund failed"
+    assert second["customer_id"] == ANA
+    assert len(post.sent_to(ANA)) == 2

@@ -124,7 +124,9 @@ class MailDoor:
         if token is None or self.reader.is_automatic(mail, envelope):
             return None
         names = ", ".join(part.name for part in mail.parts[:MOST_NAMED])
-        text = "\n\n".join(filter(None, (written(mail.text), f"(With files, kept in the mail: {names})" if names else "")))
+        text = "\n\n".join(
+            filter(None, (written(mail.text), f"(With files, kept in the mail: {names})" if names else ""))
+        )
         try:
             self.core.commands.note(token.incident_id, Caller(mail.sender.key, Role.AGENT), text, key=mail.digest)
         except FirstlineError as exc:

@@ -17,6 +17,8 @@ CHANNEL = "email"
 TICKET = re.compile(r"\[(TKT-[A-Za-z0-9-]{1,32})\]")
 MOST_REFERENCES = 30
 MOST_COPIES = 20
+LONGEST_TEXT = 50_000
+"""Characters of what somebody wrote that are read as such; all of it is kept beside that."""
 DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "x-forwarded-to")
 """What servers write down on the way: to whom they gave it."""
 
@@ -50,7 +52,7 @@ class Reader:
             return self._brought(mail, brought, now)
         automatic = self.is_automatic(mail, envelope)
         sender = mail.sender.key
-        text = written(mail.text) or _passed_on(mail)
+        text = _cut(written(mail.text) or _passed_on(mail))
         return InboundMessage(
             channel=CHANNEL,
             external_id=_name(mail),
@@ -89,7 +91,7 @@ class Reader:
     def _brought(self, mail: Mail, brought: Original, now: datetime) -> InboundMessage:
         """Of a mail that an agent has forwarded by hand, what the customer wrote: on the agent's word."""
         customer, agent = brought.sender.key, mail.sender.key
-        text = written(brought.text)
+        text = _cut(written(brought.text))
         return InboundMessage(
             channel=CHANNEL,
             external_id=_name(mail),
@@ -155,6 +157,10 @@ def _passed_on(mail: Mail) -> str:
         return written(parse(mail.forwarded).text)
     except Unreadable:
         return ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
 def _references(mail: Mail) -> tuple[str, ...]:
