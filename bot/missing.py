@@ -15,12 +15,15 @@ from bot.model import Category
 
 ASKED: Final = frozenset({Category.DUPLICATE_PAYMENT, Category.FAILED_PAYMENT})
 
+LONGEST: Final = 20_000
+"""Characters of a text that is looked at; a longer one counts as telling all. Others wait while this is done."""
+
 
 def missing(category: Category, text: str) -> tuple[str, ...]:
     """Return which of "amount", "date" and "last_four", in this order, the masked text of a duplicate or a failed
     payment does not hold; for other categories nothing. Knows the words of English, Spanish, German, French,
     Portuguese, Hindi and Arabic."""
-    if category not in ASKED:
+    if category not in ASKED or len(text) > LONGEST:
         return ()
     tokens = TOKEN.findall(_plain(text))
     places = [_Place(tokens, at) for at, token in enumerate(tokens) if _may_tell(token)]

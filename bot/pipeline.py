@@ -116,6 +116,8 @@ class Pipeline:
         found = self.files.at_hand(message)
         with step("store"), lease.finishing() as now:
             routing.confirm(place, message, self.policy, now)
+            if place.guest:  # whoever comes to somebody else's ticket with a matter of their own gets their own
+                place = Place(guest=True)
             incident = self.store(incident_id, message, place, classification, ticket, language, now)
             lanes = self.notify(incident, message, now)
             if message.attachments:
@@ -196,7 +198,7 @@ class Pipeline:
         reach.heard(message, now)
         incidents.say([on_timeline(incident_id, message, values["identity"], now)])
         incidents.record(incident_id, now, message.channel, "opened", after=values["ticket_id"])
-        routing.lead(values["conversation"], message, ("web", incident_id))
+        routing.lead(values["conversation"], message, ("web", incident_id), apart=place.guest)
         participants.add(incident_id, ((to.channel, to.key) for to in message.copied))
         catch_up(message, now)
         return current(incident_id)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -11,9 +12,21 @@ import structlog
 from bot import board
 from bot.commands import known_customer, refuse
 from bot.errors import Conflict, NotFound
-from bot.model import TO_AGENTS, Address, Caller, MessageKind, Role, tidy
+from bot.model import TO_AGENTS, Address, Caller, MessageKind, Proof, Role, claimed, tidy
 from bot.ports import Clock
-from storage import attachments, codes, customers, database, follow_ups, incidents, notifications, privacy, reach
+from bot.reach import MAIL
+from storage import (
+    attachments,
+    codes,
+    customers,
+    database,
+    follow_ups,
+    incidents,
+    notifications,
+    privacy,
+    reach,
+    state,
+)
 from storage.database import Row
 from storage.privacy import FORGOTTEN
 from storage.tables import utc_text
@@ -32,6 +45,9 @@ FIGURES = frozenset(
 """Lines of the audit trail whose before and after are numbers, names of agents and the like. All others may quote."""
 
 STATES = frozenset({"open", "resolved"})
+
+TEXTS = ("mail/confirmation/",)
+"""How the keys begin under which channels keep texts for operators, which may name anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,7 @@ class Privacy:
             held = _hold(known["id"])
             person, now = _Person.read(known), self.clock()
             _check(person, held, now)
-            reach.drop(person.addresses)
+            reach.drop(person.addresses | person.mails)
             done = _Erasure(person, caller, now, privacy.alias()).run()
             for row in person.incidents:
                 board.show(self.boards, row["id"], (), now)
@@ -169,7 +185,8 @@ def _check(person: "_Person", held: set[str], now: datetime) -> None:
 @dataclass(frozen=True, slots=True)
 class _Person:
     """All that is kept of a customer. `incidents` are those that they opened, `visited` those of others in which they
-    took part; `written` is what they wrote on either, `accepted` how it came in."""
+    took part; `written` is what they wrote on either, `accepted` how it came in; `notifications` are all texts on the
+    former, and what went to them on the latter."""
 
     customer: Row
     identities: Sequence[Row]
@@ -187,7 +204,10 @@ class _Person:
         own_ids = [row["id"] for row in incidents.of_identities(identity_ids)]
         written = privacy.written(identity_ids)
         accepted = _accepted(identities, written, own_ids)
-        elsewhere = {row["incident"] for row in written} | {_went_to(row) for row in accepted}
+        mails = _mails(identities)
+        copies = [row for row in privacy.copies(mails, own_ids) if row["kind"] not in TO_AGENTS]
+        elsewhere = {row["incident"] for row in (*written, *copies)} | {_went_to(row) for row in accepted}
+        elsewhere |= privacy.takes_part(mails)
         return cls(
             customer=customer,
             identities=identities,
@@ -195,7 +215,7 @@ class _Person:
             visited=privacy.incidents(elsewhere - {*own_ids, ""}),
             written=written,
             accepted=accepted,
-            notifications=[row for incident_id in own_ids for row in notifications.of_incident(incident_id)],
+            notifications=[row for incident_id in own_ids for row in notifications.of_incident(incident_id)] + copies,
             jobs=privacy.jobs(own_ids),
         )
 
@@ -209,6 +229,11 @@ class _Person:
         names = {row["external_id"] for row in self.identities} | {row["customer_id"] for row in self.incidents}
         names |= {row["author"] for row in self.written} | {_said(row, "customer_id") for row in self.accepted}
         return frozenset(names - {"", FORGOTTEN})
+
+    @property
+    def mails(self) -> frozenset[str]:
+        """Their mail addresses."""
+        return _mails(self.identities)
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -234,6 +259,11 @@ class _Person:
         return self.names - others
 
 
+def _mails(identities: Sequence[Row]) -> frozenset[str]:
+    names = (row["external_id"] for row in identities if row["channel"] == MAIL)
+    return frozenset(name.removeprefix(claimed("")) for name in names if "@" in name)
+
+
 def _accepted(identities: Sequence[Row], written: Sequence[Row], incident_ids: Sequence[str]) -> list[Row]:
     """List the messages that they sent us, as they came in: also presses of buttons, and what was given up."""
     keys = {(row["channel"], row["external_id"]) for row in identities}
@@ -246,19 +276,31 @@ def _accepted(identities: Sequence[Row], written: Sequence[Row], incident_ids: S
         if row["incident_id"] in own
         or (row["channel"], row["external_id"]) in said
         or (row["channel"] == "web" and _said(row, "thread") in own)
+        or _is_on(row, own)
         or not keys.isdisjoint(_proven_by(row))
     ]
 
 
+def _is_on(row: Row, incident_ids: Collection[str]) -> bool:
+    """Whether a message came to one of these incidents of which nobody knows whose it is: one that waits for a person,
+    or that a person kept out; or the report that a text did not arrive."""
+    is_nobodys = _said(row, "proof") == Proof.NONE
+    return is_nobodys and (row["quarantined_on"] in incident_ids or _said(row, "entitled_to") in incident_ids)
+
+
 def _parts(name: str) -> set[str]:
-    """The names that a message may bear whose identity is this: with and without the caller of the API before it."""
-    return {name, *(name[found.end() :] for found in re.finditer(":", name))} - {""}
+    """The names that a message may bear whose identity is this: with and without the caller of the API before it, and
+    also if it is only claimed."""
+    return {name, name.removeprefix(claimed("")), *(name[found.end() :] for found in re.finditer(":", name))} - {""}
 
 
 def _proven_by(row: Row) -> list[tuple[str, str]]:
-    """Say who sent a message, as `InboundMessage.identity` and `proven` do, whichever version stored it."""
+    """Say who sent a message, as `InboundMessage.identity` and `proven` do, whichever version stored it; or may have,
+    where that is only claimed."""
     name, reporter = _said(row, "customer_id"), _said(row, "reporter")
     proven = [(to["channel"], to["key"]) for to in row["payload"].get("proven", ())]
+    if _said(row, "proof") == Proof.NONE:
+        proven.append((row["channel"], claimed(name)))
     return [(row["channel"], f"{reporter}:{name}" if reporter else name), *proven]
 
 
@@ -274,7 +316,7 @@ def _went_to(row: Row) -> str:
 # --- forgetting
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Erasure:
     """Erases a person. Inside the transaction, in the order of the locks.
 
@@ -309,6 +351,8 @@ class _Erasure:
         privacy.mark_forgotten(person.customer["id"], now)
         for row in privacy.code_mails(codes.drop(list(person.identity_ids))):
             privacy.erase_notification(row, to_agents=False)
+        privacy.leave(person.mails)
+        self._mentions()
         customers.record(person.customer["id"], now, self.caller.name, "forgotten")
         return Forgotten(
             customer_id=person.customer["id"],
@@ -365,7 +409,10 @@ class _Erasure:
             changed += sum(_erase_event(event, names, texts=True) for event in incidents.events(row["id"]))
         for row in self.person.visited:
             names = self.person.names_on(row)
-            changed += sum(_erase_event(event, names, texts=False) for event in incidents.events(row["id"]))
+            changed += sum(
+                _erase_event(event, names, texts=_mentions(self._about, event["before"], event["after"]))
+                for event in incidents.events(row["id"])
+            )
             if row["resolved_by"] in names:
                 privacy.erase_resolver(row["id"])
         return changed + self._refusals()
@@ -381,6 +428,21 @@ class _Erasure:
             for event in lines
             if event["actor"] in person.names or about.search(event["after"] or "")
         )
+
+    @cached_property
+    def _about(self) -> re.Pattern[str]:
+        return _any_of({*self.person.names, *self.person.mails})
+
+    def _mentions(self) -> None:
+        """Erase what agents and operators were told of them elsewhere."""
+        told = [one for row in self.person.visited for one in notifications.of_incident(row["id"])]
+        for row in (*told, *privacy.news()):
+            if row["kind"] in TO_AGENTS and _mentions(self._about, row["message"]):
+                privacy.erase_notification(row, to_agents=True)
+        for beginning in TEXTS:
+            for key, text in state.beginning(beginning).items():
+                if _mentions(self._about, text):
+                    state.drop(key)
 
     def _aliases(self) -> None:
         """Let nothing of theirs lead to a conversation; where others talk as well, what is not theirs still does."""
@@ -411,6 +473,10 @@ def _erase_event(event: Row, names: Iterable[str], texts: bool) -> bool:
     if changes:
         privacy.erase_event(event, changes)
     return bool(changes)
+
+
+def _mentions(about: re.Pattern[str], *texts: str | None) -> bool:
+    return any(about.search(text or "") for text in texts)
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:

@@ -35,15 +35,15 @@ class Held:
 
 
 def hold(message: InboundMessage, place: Place, number: int, life: Life, now: datetime) -> Done:
-    """Keep a message out of the incident that it leads to, and have agents told. Inside the transaction that ends its
-    way. Raises Rerouted."""
+    """Keep a message out of the incident that it leads to, and have agents told; of what a machine wrote only the
+    boards are. Inside the transaction that ends its way. Raises Rerouted."""
     confirm(place, message, life.policy, now)
     assert place.incident is not None
     incident = current(place.incident.id)
     name = f"{NAME}{number}"
-    others_wait = bool(inbox.quarantined(incident.id, limit=1))
+    can_wait = message.automatic or bool(inbox.quarantined(incident.id, limit=1))
     incidents.record(incident.id, now, message.customer_id, "quarantined", after=name)
-    lanes = [] if others_wait else life.alert(incident, f"quarantined-{number}", now)
+    lanes = [] if can_wait else life.alert(incident, f"quarantined-{number}", now)
     lanes += life.show(incident.id, now, Line("quarantined", _who(message, name), message.text))
     return Done("quarantined", incident, lanes)
 

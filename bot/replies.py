@@ -57,7 +57,8 @@ class Replies:
         identity = incident.identity_id if is_ours(message) else identify(message, now)
         incidents.say([on_timeline(incident.id, message, identity, now)])
         routing.lead(incident.conversation, message)
-        participants.add(incident.id, ((to.channel, to.key) for to in message.copied))
+        if not place.guest:
+            participants.add(incident.id, ((to.channel, to.key) for to in message.copied))
         catch_up(message, now)
         did, lanes = self._do(move, incident, message, place, said, now)
         if message.attachments:

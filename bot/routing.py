@@ -20,7 +20,7 @@ from storage import conversations, customers, incidents, lanes, participants
 class Move(StrEnum):
     """What a message does."""
 
-    OPEN = "open"  # it opens an incident
+    OPEN = "open"  # it opens an incident, in a conversation of its own
     CONTINUE = "continue"  # it opens one that is linked to the resolved one before it
     JOIN = "join"  # it is put on the open incident
     REOPEN = "reopen"
@@ -33,12 +33,14 @@ class Move(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a message belongs. `conversation` is None if it is not known yet; `joined` says that nothing but the
-    private chat leads there, `admitted` that the message may do there what messages do."""
+    private chat leads there, `admitted` that the message may do there what messages do; `guest`, that it is of somebody
+    else than the incident's customer: then it is no answer to what that one was asked."""
 
     incident: Incident | None = None
     conversation: str | None = None
     joined: bool = False
     admitted: bool = True
+    guest: bool = False
 
     def same(self, other: "Place") -> bool:
         """Whether both are the same incident in the same state."""
@@ -46,7 +48,8 @@ class Place:
             place.incident and (place.incident.id, place.incident.status, place.incident.openings)
             for place in (self, other)
         )
-        return (mine, self.conversation, self.admitted) == (theirs, other.conversation, other.admitted)
+        ways = [(place.conversation, place.admitted, place.guest) for place in (self, other)]
+        return mine == theirs and ways[0] == ways[1]
 
 
 def keys(message: InboundMessage) -> list[str]:
@@ -59,9 +62,12 @@ def find(message: InboundMessage, policy: Policy, now: datetime) -> Place:
     """Look up the incident that a message belongs to. Within a session or a transaction."""
     conversation = _entitled(message) or _referred(message)
     if conversation is not None:
-        found = incidents.of_conversation(conversation)
-        incident = Incident.of(found[0]) if found else None
-        return Place(incident, conversation, admitted=incident is None or _may_write(message, incident))
+        incident = _goes_on_in(conversation)
+        if incident is None:
+            return Place(None, conversation)
+        return Place(
+            incident, conversation, admitted=_may_write(message, incident), guest=not _is_customers(message, incident)
+        )
     if message.ticket:
         return _mentioned(message)
     if message.private and not message.thread and not message.fresh:
@@ -69,10 +75,17 @@ def find(message: InboundMessage, policy: Policy, now: datetime) -> Place:
     return Place()
 
 
+def _goes_on_in(conversation: str) -> Incident | None:
+    """The open incident of a conversation, else its youngest."""
+    found = incidents.of_conversation(conversation)
+    return Incident.of(found[0]) if found else None
+
+
 def _entitled(message: InboundMessage) -> str | None:
-    """The conversation that a signed token of ours names: it survives what programs do to all else."""
+    """The conversation that a signed token of ours names: it survives what programs do to all else. That of somebody
+    who was forgotten leads nowhere: nobody could be answered there."""
     row = incidents.get(message.entitled_to) if message.entitled_to else None
-    return None if row is None else str(row["conversation"])
+    return None if row is None or customers.is_forgotten(row["identity"]) else str(row["conversation"])
 
 
 def _referred(message: InboundMessage) -> str | None:
@@ -88,24 +101,38 @@ def _may_write(message: InboundMessage, incident: Incident) -> bool:
     if message.entitled_to:
         row = incidents.get(message.entitled_to)
         return row is not None and row["conversation"] == incident.conversation
+    if message.forwarded_by:  # an agent's word is for who wrote it, and not for what that one refers to
+        return takes_part(Address(message.channel, message.customer_id), incident)
     return message.proof is Proof.SENDER and takes_part(message.identity, incident)
 
 
 def takes_part(who: Address, incident: Incident) -> bool:
     """Whether somebody whom a channel has proven is the customer of an incident, or got a copy of what they wrote."""
-    if who in incident.addresses or participants.has(incident.id, who.channel, who.key):
+    return participants.has(incident.id, who.channel, who.key) or _is_customer(who, incident)
+
+
+def _is_customer(who: Address, incident: Incident) -> bool:
+    if who in incident.addresses:
         return True
     known = customers.identity(who.channel, who.key)
     return known is not None and known["customer"] == customers.owner(incident.identity_id)
 
 
+def _is_customers(message: InboundMessage, incident: Incident) -> bool:
+    """Whether a message that may do there what messages do is of the incident's customer, as far as it says."""
+    if message.proof is Proof.PLACE or message.customer_id == incident.customer_id:
+        return True
+    return _is_customer(Address(message.channel, message.customer_id), incident)
+
+
 def _mentioned(message: InboundMessage) -> Place:
-    """A ticket's number leads to it only who takes part in it; for others it is a matter of its own."""
+    """A ticket's number leads to it, or to where its conversation goes on, only who takes part in that; for others it
+    is a matter of its own."""
     found = incidents.by_ticket(message.ticket)
-    incident = Incident.of(found[0]) if len(found) == 1 else None
+    incident = _goes_on_in(found[0]["conversation"]) if len(found) == 1 else None
     if incident is None or not (message.proof is Proof.SENDER and takes_part(message.identity, incident)):
         return Place()
-    return Place(incident, incident.conversation)
+    return Place(incident, incident.conversation, guest=not _is_customers(message, incident))
 
 
 def _in_private_chat(message: InboundMessage, policy: Policy, now: datetime) -> Place:
@@ -127,12 +154,16 @@ def confirm(place: Place, message: InboundMessage, policy: Policy, now: datetime
         raise Rerouted("the incident changed while the message was on its way")
 
 
-def lead(conversation: str, message: InboundMessage, *more: tuple[str, str]) -> None:
+def lead(conversation: str, message: InboundMessage, *more: tuple[str, str], apart: bool = False) -> None:
     """Let everything that this message is, stands in and refers to, and `more` (channel, key), lead to its
-    conversation; what leads elsewhere already stays. Raises Rerouted if one of them has begun to, just now."""
+    conversation; what leads elsewhere already stays. Raises Rerouted if one of them has begun to, just now; unless the
+    message is known to stand `apart` from what it refers to."""
     named = keys(message)
     known = conversations.known(message.channel, named)
-    if not message.entitled_to and next((known[key] for key in named if key in known), conversation) != conversation:
+    if (
+        not (apart or message.entitled_to)
+        and next((known[key] for key in named if key in known), conversation) != conversation
+    ):
         raise Rerouted("another message of this conversation came just before")
     new = [(message.channel, key) for key in named if key not in known]
     if not conversations.add(conversation, [*new, *more]):
@@ -165,16 +196,18 @@ def decide(place: Place, message: InboundMessage, said: Classification | None, p
         return Move.JOIN if incident.status == "open" else Move.RECORD
     if incident.status == "open":
         answers = incident.reminder_sent and says_solved(message.text) is True and not is_late(message, incident)
+        if place.guest:
+            answers = False
         if incident.touched_at is not None and not is_thanks(message.text):
             answers = False  # a bare "yes" may answer what an agent has asked since
         return Move.RESOLVE if answers else Move.JOIN
     if rating(message.text) is not None:
-        return Move.RATE
+        return Move.RECORD if place.guest else Move.RATE
     if _is_thanks(message.text, said):
         return Move.RECORD
     assert incident.resolved_at is not None
     if now - incident.resolved_at > policy.reopen_within or is_another_matter(incident, said):
-        return Move.CONTINUE
+        return Move.OPEN if place.guest else Move.CONTINUE
     return Move.REOPEN
 
 

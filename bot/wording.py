@@ -18,6 +18,9 @@ CATALOGUES = Path(__file__).parent / "catalogues"
 RIGHT_TO_LEFT = frozenset({"ar"})
 RATING = re.compile(r"rate-([1-5])")
 LONGEST_QUOTE = 500
+LOOKED_AT = 20 * LONGEST_QUOTE
+"""Characters of a text of which a quote is made: the links in it are left out."""
+
 LISTED_FILES = 10
 IN_ONE_LINE = frozenset({"category", "confirmed", "rated", "not_delivered", "perhaps_delivered"})
 
@@ -200,8 +203,13 @@ def _standing(incident: Incident) -> tuple[tuple[str, str], ...]:
 
 
 def _whose(incident: Incident) -> str:
-    """Who the customer is, and, where somebody else says so, who does."""
-    return f"{incident.customer_id}, says {incident.reporter}" if incident.reporter else incident.customer_id
+    """Who the customer is, and, where somebody else says so, who does; of a mail, where its sender wants the answer."""
+    if incident.reporter:
+        return f"{incident.customer_id}, says {incident.reporter}"
+    places = [to.key for to in incident.addresses if to.channel == "email" == incident.channel]
+    if not places or incident.customer_id in places:
+        return incident.customer_id
+    return f"{incident.customer_id}; answers go to {', '.join(places)}"
 
 
 def _judged(incident: Incident) -> str:
@@ -346,16 +354,13 @@ _LINK = re.compile(
 _WRITTEN = re.compile(r"\S+")
 
 
-READ_FOR_A_QUOTE = 4 * LONGEST_QUOTE
-"""Characters of a text that are read for it: what links take is left out of the quote."""
-
-
 def quoted(text: str) -> str:
     """Return what we repeat of a customer's words: at most LONGEST_QUOTE characters, and no links.
 
     Whoever names an address of somebody else must not have us send them a link. An empty text stays empty.
     """
-    return _cut(_WRITTEN.sub(_without_link, text[:READ_FOR_A_QUOTE]), LONGEST_QUOTE)
+    shown = _WRITTEN.sub(_without_link, text[:LOOKED_AT])
+    return _cut(shown if len(text) <= LOOKED_AT else f"{shown.rstrip()} …", LONGEST_QUOTE)
 
 
 def _without_link(written: re.Match[str]) -> str:

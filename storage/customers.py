@@ -18,6 +18,16 @@ def owner(identity_id: int | None) -> str | None:
     return None if found is None else str(found["customer"])
 
 
+def is_forgotten(identity_id: int | None) -> bool:
+    """Whether the customer who has this identity was forgotten."""
+    found = execute(
+        "SELECT 1 FROM identities JOIN customers ON customers.id = customer_id "
+        "WHERE identities.id = ? AND forgotten_at IS NOT NULL",
+        (identity_id,),
+    )
+    return found.fetchone() is not None
+
+
 def add(customer_id: str, at: datetime) -> None:
     insert(Customer, [{"id": customer_id, "created_at": at}])
 

@@ -72,14 +72,16 @@ def incidents(incident_ids: Iterable[str]) -> list[Row]:
 
 def accepted(names: Collection[str], said: Iterable[tuple[str, str]], opened: Iterable[str]) -> list[Row]:
     """List the rows of the inbox that may be of somebody: those that name one of `names`, carry one of these ids
-    (channel, external id), or opened one of these incidents; and all that came over our own API in a conversation.
-    Which of them are, whoever reads their payloads can tell."""
-    named = ["channel = 'web' AND payload LIKE ? ESCAPE '!'", *["payload LIKE ? ESCAPE '!'"] * len(names)]
-    ids = _ids(" OR ".join(named), ['%"thread": "%', *(f"%{_like(name)}%" for name in sorted(names))])
+    (channel, external id), opened one of these incidents or wait to join one; all that came over our own API in a
+    conversation, and all reports of texts that came back. Which of them are, whoever reads their payloads can tell."""
+    named = ["channel = 'web' AND payload LIKE ? ESCAPE '!'", *["payload LIKE ? ESCAPE '!'"] * (len(names) + 1)]
+    parts = ['%"thread": "%', '%"kind": "bounce"%', *(f"%{_like(name)}%" for name in sorted(names))]
+    ids = _ids(" OR ".join(named), parts)
     for channel, external_id in said:
         ids |= _ids("channel = ? AND external_id = ?", (channel, external_id))
     for some in _some(opened):
-        ids |= _ids(f"incident_id IN ({', '.join('?' for _ in some)})", some)
+        marks = ", ".join("?" for _ in some)
+        ids |= _ids(f"incident_id IN ({marks}) OR quarantined_on IN ({marks})", [*some, *some])
     found = [row for some in _some(ids) for row in rows(InboxMessage.select().where(InboxMessage.id.in_(some)))]
     return sorted(found, key=lambda row: int(row["id"]))
 
@@ -92,6 +94,35 @@ def _like(name: str) -> str:
     """Write a name as it stands in JSON, for LIKE."""
     quoted = json.dumps(name, ensure_ascii=False)
     return quoted.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def copies(emails: Iterable[str], incident_ids: Collection[str]) -> list[Row]:
+    """List the texts on other incidents than these that went to these mail addresses because they take part there."""
+    its_own = (Participant.incident == Notification.incident) & (Participant.key == Notification.recipient)
+    to_them = (Notification.channel == "email") & _are(emails)
+    found = Notification.select().join(Participant, on=its_own).where(to_them).order_by(Notification.id)
+    return [row for row in rows(found) if row["incident"] not in incident_ids]
+
+
+def takes_part(emails: Iterable[str]) -> set[str]:
+    """Return the incidents in which somebody with one of these mail addresses takes part."""
+    found: Any = Participant.select(Participant.incident).where(_are(emails))
+    return {incident_id for (incident_id,) in found.tuples()}
+
+
+def leave(emails: Iterable[str]) -> None:
+    """Let nobody with one of these mail addresses take part in an incident any more."""
+    Participant.delete().where(_are(emails)).execute()
+
+
+def _are(emails: Iterable[str]) -> Any:
+    return (Participant.channel == "email") & Participant.key.in_(list(emails))
+
+
+def news() -> list[Row]:
+    """List what operators were told that belongs to no incident."""
+    found = Notification.select().where((Notification.kind == "news") & Notification.incident.is_null())
+    return rows(found.order_by(Notification.id))
 
 
 def follow_ups(incident_id: str) -> list[Row]:
@@ -260,8 +291,9 @@ def erase_accepted(row: Row) -> None:
 
 
 def erase_notification(row: Row, to_agents: bool) -> None:
-    """Erase a text about the person, and, unless it went to agents, where it went. One that waits is cancelled."""
-    dedupe = row["dedupe"] if to_agents else alias()
+    """Erase a text about the person, and, unless it went to agents, where it went. One that waits is cancelled. The key
+    of news may have the id of a message in it."""
+    dedupe = row["dedupe"] if to_agents and row["kind"] != "news" else alias()
     notice = {
         **_kept(row["notice"], KEPT_OF_NOTICE),
         **dict.fromkeys(("subject", "greeting", "quote", "closing"), ""),

@@ -12,9 +12,13 @@ from adapters.mail.parsed import Envelope, Mail, Unreadable
 from adapters.mail.translate import CHANNEL, Reader, named
 from adapters.mail.trust import proves_sender
 from adapters.mail.ways import Taken
+from adapters.mail.written import written
 from bot.errors import FirstlineError, NotCommitted
 from bot.model import Accepted, Caller, InboundMessage, MessageKind, Proof, Role
 from bot.ports import Core
+
+MOST_NAMED = 10
+"""Files of an agent's answer that its note names."""
 
 log = structlog.get_logger()
 
@@ -60,7 +64,7 @@ class MailDoor:
         asked = confirmation(mail)
         if asked is not None:
             return self._confirm(mail, asked, proven)
-        if proven and mail.sender.address.lower() in self.reader.agents:
+        if proven and mail.sender.key in self.reader.agents:
             taken = self._noted(mail, envelope)
             if taken is not None:
                 return taken
@@ -108,22 +112,25 @@ class MailDoor:
             "" if proven else "Nothing proves that this mail is the provider's: do not confirm what nobody has set up.",
         ]
         text = "\n".join(line for line in lines if line)
-        log.warning("mail.forwarding_to_confirm", provider=asked.provider, mailbox=asked.mailbox)
+        log.warning("mail.forwarding_to_confirm", provider=asked.provider)
         self.core.state.put(f"mail/confirmation/{mail.digest[:16]}", f"{self.core.clock().isoformat()}\n{text}")
         self.core.operators.tell(f"confirmation-{mail.digest[:16]}", "Confirm that mail is forwarded to us", text)
         return Taken("a forwarding confirmation, shown to operators")
 
     def _noted(self, mail: Mail, envelope: Envelope) -> Taken | None:
-        """What an agent answers to a text for agents is a note on its incident."""
+        """What an agent answers to a text for agents is a note on its incident. Of what an agent's machine answers none
+        is made: a note says that somebody is at it. Raises Unreadable."""
         token = next(self.reader.sealed(mail, envelope, "agents"), None)
-        if token is None:
+        if token is None or self.reader.is_automatic(mail, envelope):
             return None
-        agent = Caller(mail.sender.address.lower(), Role.AGENT)
-        text = self.reader.message(mail, envelope, True, self.core.clock()).text
+        names = ", ".join(part.name for part in mail.parts[:MOST_NAMED])
+        text = "\n\n".join(
+            filter(None, (written(mail.text), f"(With files, kept in the mail: {names})" if names else ""))
+        )
         try:
-            self.core.commands.note(token.incident_id, agent, text, key=mail.digest)
-        except FirstlineError as exc:  # an empty answer, say
-            return Taken(f"no note: {exc}")
+            self.core.commands.note(token.incident_id, Caller(mail.sender.key, Role.AGENT), text, key=mail.digest)
+        except FirstlineError as exc:
+            raise Unreadable(f"an agent's answer of which no note can be made: {exc}") from exc
         return Taken("a note on a ticket")
 
     def _lay_aside(self, raw: bytes, why: str) -> Taken:

@@ -159,10 +159,11 @@ PROVIDERS = (
         re.compile(rf"https://(?:mail-settings|mail)\.google\.com/mail/(?:u/\d+/)?vf-{REST}"),
         re.compile(r"(?<![\w#/.-])\(?#?(\d{6,12})\b"),
     ),
-    # https://www.zoho.com/mail/help/email-forwarding.html: a link, behind which Zoho asks for the password.
+    # https://www.zoho.com/mail/help/email-forwarding.html: a link, behind which Zoho asks for the password. People have
+    # addresses there, too.
     _Provider(
         "Zoho",
-        re.compile(rf"[^@]+@{ZOHO}"),
+        re.compile(rf"[^@]*no-?reply[^@]*@{ZOHO}"),
         re.compile(rf"https://{ZOHO}/{REST}(?:forward|verif|confirm){REST}", re.IGNORECASE),
         re.compile(r"(?!)"),
     ),

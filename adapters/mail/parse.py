@@ -115,7 +115,7 @@ def _mailboxes(fields: Iterable[tuple[bytes, bytes]], name: bytes) -> tuple[Mail
 
 
 def _digest(tree: Tree, decoded: Mapping[str, tuple[str, ...]]) -> str:
-    known = "\n".join(_first(decoded, name) for name in ("from", "date", "subject", "message-id"))
+    known = "\n".join(_first(decoded, name) for name in ("from", "reply-to", "date", "subject", "message-id"))
     digest = hashlib.sha256(known.encode())
     digest.update(b"\n" + tree.raw[tree.root.headers.end :].replace(b"\r\n", b"\n").strip())
     return digest.hexdigest()

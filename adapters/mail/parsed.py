@@ -4,6 +4,9 @@ but tab and line feed, no lone surrogates. Headers are one line each."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from string import ascii_lowercase, ascii_uppercase
+
+SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class Unreadable(Exception):
@@ -29,6 +32,17 @@ class Mailbox:
     name: str
     address: str
 
+    @property
+    def key(self) -> str:
+        """The address as addresses are compared: see `lower`."""
+        return lower(self.address)
+
+
+def lower(address: str) -> str:
+    """Return an address in lower case, as far as it is ASCII: "K", the sign of Kelvin, is a k in lower case, and the
+    address with it may be somebody else's."""
+    return address.translate(SMALL)
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -48,7 +62,7 @@ class Mail:
     `text` is what a person reads, all of it: the plain part, or else the HTML one made text. `message_id`,
     `in_reply_to` and `references` are in their angle brackets; `message_id` is empty if there is none that is one.
     `sender` is the first mailbox of From. `date` is aware, UTC. `digest` is the same for two deliveries of one mail,
-    whatever servers added on the way: the SHA-256, in hex, of From, Date, Subject, Message-ID and the body.
+    whatever servers added on the way: the SHA-256, in hex, of From, Reply-To, Date, Subject, Message-ID and the body.
     `forwarded` are the bytes of the first attached mail (message/rfc822), if there is one; `report` has the fields of a
     delivery report's recipients (RFC 3464: names in lower case), `returned` the headers of the mail that it is about.
     """

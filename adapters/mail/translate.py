@@ -17,6 +17,8 @@ CHANNEL = "email"
 TICKET = re.compile(r"\[(TKT-[A-Za-z0-9-]{1,32})\]")
 MOST_REFERENCES = 30
 MOST_COPIES = 20
+LONGEST_TEXT = 50_000
+"""Characters of what somebody wrote that are read as such; all of it is kept beside that."""
 DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "x-forwarded-to")
 """What servers write down on the way: to whom they gave it."""
 
@@ -45,12 +47,12 @@ class Reader:
 
     def message(self, mail: Mail, envelope: Envelope, proven: bool, now: datetime) -> InboundMessage:
         """Return what a mail says. `proven`: whether its sender is who it says."""
-        brought = original(mail) if proven and mail.sender.address.lower() in self.agents else None
+        brought = original(mail) if proven and mail.sender.key in self.agents else None
         if brought is not None:
             return self._brought(mail, brought, now)
-        automatic = is_automatic(mail, envelope, self.own)
-        sender = mail.sender.address.lower()
-        text = written(mail.text) or _passed_on(mail)
+        automatic = self.is_automatic(mail, envelope)
+        sender = mail.sender.key
+        text = _cut(written(mail.text) or _passed_on(mail))
         return InboundMessage(
             channel=CHANNEL,
             external_id=_name(mail),
@@ -73,6 +75,10 @@ class Reader:
             copied=self._copied(mail) if proven and not automatic else (),
         )
 
+    def is_automatic(self, mail: Mail, envelope: Envelope) -> bool:
+        """Whether a machine sent a mail, or it is one of ours that has come back, under whichever name."""
+        return is_automatic(mail, envelope, self.own) or self.tokens.read_message_id(mail.message_id) is not None
+
     def sealed(self, mail: Mail, envelope: Envelope, audience: str) -> Iterator[Sealed]:
         """Find the tokens of ours that a mail brings back, of those that we gave to this audience: in the addresses
         that it went to, then in what it refers to, the nearest first."""
@@ -84,8 +90,8 @@ class Reader:
 
     def _brought(self, mail: Mail, brought: Original, now: datetime) -> InboundMessage:
         """Of a mail that an agent has forwarded by hand, what the customer wrote: on the agent's word."""
-        customer, agent = brought.sender.address.lower(), mail.sender.address.lower()
-        text = written(brought.text)
+        customer, agent = brought.sender.key, mail.sender.key
+        text = _cut(written(brought.text))
         return InboundMessage(
             channel=CHANNEL,
             external_id=_name(mail),
@@ -103,18 +109,17 @@ class Reader:
             subject=brought.subject,
             whole=mail.text if mail.text.strip() != text else "",
             forwarded_by=agent,
-            admitted_by=agent,
         )
 
     def _answer_to(self, mail: Mail) -> tuple[Address, ...]:
         """Where the sender wants the answer: at the first address of Reply-To that is not ours, else at their own."""
-        wanted = [box.address.lower() for box in (*mail.reply_to, mail.sender) if box.address]
+        wanted = [box.key for box in (*mail.reply_to, mail.sender) if box.address]
         return tuple(Address(CHANNEL, address) for address in wanted if not self.own(address))[:1]
 
     def _copied(self, mail: Mail) -> tuple[Address, ...]:
         """Who else got it: all others, but for us."""
-        others = dict.fromkeys(box.address.lower() for box in (*mail.to, *mail.cc) if box.address)
-        sender = mail.sender.address.lower()
+        others = dict.fromkeys(box.key for box in (*mail.to, *mail.cc) if box.address)
+        sender = mail.sender.key
         found = [address for address in others if address != sender and not self.own(address)]
         return tuple(Address(CHANNEL, address) for address in found[:MOST_COPIES])
 
@@ -152,6 +157,10 @@ def _passed_on(mail: Mail) -> str:
         return written(parse(mail.forwarded).text)
     except Unreadable:
         return ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
 def _references(mail: Mail) -> tuple[str, ...]:
