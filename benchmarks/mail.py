@@ -3,9 +3,9 @@ sent, against django-helpdesk's `get_email` on the same folder.
 
     python benchmarks/mail.py [rounds] [mails]
 
-Both on SQLite on the same disk, both send their answers to an SMTP server on loopback, both on the same cores, in turns.
-Each mail has 20 KB: text, HTML and an attachment. Both are installed into virtual environments of their own, without
-what they do not need.
+Both on SQLite on the same disk, both send their answers to an SMTP server on loopback, both on the same cores, in
+turns. Each mail has 20 KB: text, HTML and an attachment. Both are installed into virtual environments of their own,
+without what they do not need.
 """
 
 import json

@@ -18,7 +18,7 @@ CATALOGUES = Path(__file__).parent / "catalogues"
 RIGHT_TO_LEFT = frozenset({"ar"})
 RATING = re.compile(r"rate-([1-5])")
 LONGEST_QUOTE = 500
-LOOKED_AT = 20 * LONGEST_QUOTE
+LOOKED_AT = 4 * LONGEST_QUOTE
 """Characters of a text of which a quote is made: the links in it are left out."""
 
 LISTED_FILES = 10
@@ -410,7 +410,7 @@ def _notice(
         quote="",
         closing=part("closing"),
         language=language,
-        topic="" if kind in TO_AGENTS else incident.subject,
+        topic="" if kind in TO_AGENTS or _LINK.search(incident.subject) else incident.subject,
     )
 
 
