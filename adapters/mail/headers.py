@@ -14,6 +14,8 @@ from adapters.mail.parsed import Mailbox
 MOST_ADDRESSES = 200
 LONGEST_ADDRESS = 320
 LONGEST_ID = 998
+"""Bytes (RFC 5322, 2.1.1)."""
+
 FIRST_AND_LAST = 30
 
 ENCODED_WORD = re.compile(r"=\?([\w.:+-]{1,60})(?:\*[^\s?]{0,20})?\?([bBqQ])\?")
@@ -175,8 +177,9 @@ def address(spec: str) -> str:
 
 
 def ids(written: str) -> tuple[str, ...]:
-    """Return the ids in a header such as References: of many, the first and the last 30."""
-    found = [match for match in ID.findall(written) if len(match) <= LONGEST_ID]
+    """Return the ids in a header such as References: of many, the first and the last 30. What is longer than a line of
+    a mail may be is none: messages are known by their ids, and no database takes every length for a key."""
+    found = [match for match in ID.findall(written) if len(match.encode()) <= LONGEST_ID]
     return tuple(found[:1] + found[1:][-FIRST_AND_LAST:])
 
 
