@@ -3,8 +3,12 @@ on one, as one that waits for a person, or as a dead letter; and nothing else co
 
 import hashlib
 import json
+import logging
+import os
 import random
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
@@ -24,9 +29,10 @@ from bot import __main__ as command_line
 from bot.masking import mask
 from bot.model import Caller, Role, tidy
 from storage import database
+from storage.migrate import migrate
 from storage.privacy import FORGOTTEN
 from tests.fakes import TestClock
-from tests.hostile_mails import broken, hostile, of_cpython, of_talons, ours
+from tests.hostile_mails import FIXED, HOSTILE, broken, hostile, of_cpython, of_talons, one, ours
 from tests.mail_house import BEA, Post, with_mail
 from tests.postgres import ON_POSTGRESQL, ON_SQLITE
 
@@ -34,6 +40,7 @@ ROOT = Caller("root", Role.ADMIN)
 SMALL = 10_000
 BATCH = 25
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+needs_proc = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="this system does not measure so")
 
 
 @pytest.fixture
@@ -188,6 +195,71 @@ def test_a_hostile_answer_joins_its_incident_or_waits_for_a_person(post: Post, c
         post.house.commands.run(f"accept {name}", ROOT)
         post.house.settle()
     nothing_is_stuck(post)
+
+
+# --- time and memory
+
+
+def measure(size: int) -> None:
+    """Print for each kind of hostile mail of this size the seconds of CPU (of the whole process, which has an SMTP
+    server in it) and the bytes of memory that it takes at most, from the door to the answer. Seconds are those of the
+    best of three: whoever else works on the machine makes them more."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    database.connect("sqlite:///incidents.db")
+    migrate()
+    clock = TestClock()
+    with with_mail(clock) as post:
+        post.take(post.write("The first, which has all imported that is needed"))
+        for kind in (*HOSTILE, *FIXED):
+            raw = one(kind, size)
+            Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak is that of now
+            before, seconds = status("VmRSS"), 99.0
+            for number in range(3):
+                clock.forward(hours=4)
+                begun = time.process_time()
+                post.take(b"Date: Mon, 23 Nov 2026 10:00:0%d +0000\r\n" % number + raw)
+                seconds = min(seconds, time.process_time() - begun)
+                if seconds < 0.5:
+                    break
+            print(f"{seconds:.3f} {status('VmHWM') - before} {kind}")
+    database.disconnect()
+
+
+def status(name: str) -> int:
+    """A figure of this process's memory, in bytes."""
+    found = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def measured(size: int, folder: Path) -> dict[str, tuple[float, int]]:
+    program = f"from tests.test_mail_whole_way import measure; measure({size})"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-2000:]
+    lines = (line.split(" ", 2) for line in done.stdout.splitlines())
+    return {kind: (float(seconds), int(memory)) for seconds, memory, kind in lines}
+
+
+def too_much(taken: Mapping[str, tuple[float, int]]) -> dict[str, tuple[float, int]]:
+    assert taken.keys() == HOSTILE.keys() | FIXED.keys()
+    return {kind: (seconds, memory) for kind, (seconds, memory) in taken.items() if seconds > 1 or memory > 200_000_000}
+
+
+@needs_proc
+def test_a_hostile_mail_takes_less_than_a_second_and_200_mb(tmp_path: Path) -> None:
+    assert too_much(measured(100_000, tmp_path)) == {}
+
+
+@needs_proc
+@pytest.mark.soak
+def test_one_as_large_as_we_take_does_too(tmp_path: Path) -> None:
+    taken = measured(9_900_000, tmp_path)
+    for kind, (seconds, memory) in sorted(taken.items(), key=lambda one: -one[1][0])[:25]:
+        print(f"{seconds:7.2f} s {memory / 1e6:7.1f} MB  {kind}")
+    assert too_much(taken) == {}
 
 
 # --- broken at random

@@ -17,8 +17,13 @@ CHANNEL = "email"
 TICKET = re.compile(r"\[(TKT-[A-Za-z0-9-]{1,32})\]")
 MOST_REFERENCES = 30
 MOST_COPIES = 20
-LONGEST_TEXT = 50_000
-"""Characters of what somebody wrote that are read as such; all of it is kept beside that."""
+LONGEST_TEXT = 20_000
+"""Characters of what was written: as many as a message over the API may have."""
+
+LONGEST_WHOLE = 200_000
+"""Characters of all that was sent. What is beyond is in the mail as it came, and nowhere else: a text of megabytes would
+be looked through, shown and sent on again and again."""
+
 DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "x-forwarded-to")
 """What servers write down on the way: to whom they gave it."""
 
@@ -52,7 +57,8 @@ class Reader:
             return self._brought(mail, brought, now)
         automatic = self.is_automatic(mail, envelope)
         sender = mail.sender.key
-        text = _cut(written(mail.text) or _passed_on(mail))
+        whole = mail.text[:LONGEST_WHOLE]
+        text = _cut(written(whole) or _passed_on(mail))
         return InboundMessage(
             channel=CHANNEL,
             external_id=_name(mail),
@@ -71,7 +77,7 @@ class Reader:
             entitled_to=next((found.incident_id for found in self.sealed(mail, envelope, "customer")), ""),
             ticket=_ticket(mail.subject),
             subject=mail.subject,
-            whole=mail.text if mail.text.strip() != text else "",
+            whole=whole if whole.strip() != text else "",
             copied=self._copied(mail) if proven and not automatic else (),
         )
 
@@ -95,7 +101,7 @@ class Reader:
     def _brought(self, mail: Mail, brought: Original, now: datetime) -> InboundMessage:
         """Of a mail that an agent has forwarded by hand, what the customer wrote: on the agent's word."""
         customer, agent = brought.sender.key, mail.sender.key
-        text = _cut(written(brought.text))
+        text, whole = _cut(written(brought.text[:LONGEST_WHOLE])), mail.text[:LONGEST_WHOLE]
         return InboundMessage(
             channel=CHANNEL,
             external_id=_name(mail),
@@ -111,7 +117,7 @@ class Reader:
             proof=Proof.NONE,
             ticket=_ticket(brought.subject),
             subject=brought.subject,
-            whole=mail.text if mail.text.strip() != text else "",
+            whole=whole if whole.strip() != text else "",
             forwarded_by=agent,
         )
 
@@ -158,7 +164,7 @@ def _passed_on(mail: Mail) -> str:
     if not mail.forwarded or mail.text.strip():
         return ""
     try:
-        return written(parse(mail.forwarded).text)
+        return written(parse(mail.forwarded).text[:LONGEST_WHOLE])
     except Unreadable:
         return ""
 
