@@ -21,8 +21,8 @@ LONGEST_TEXT = 20_000
 """Characters of what was written: as many as a message over the API may have."""
 
 LONGEST_WHOLE = 200_000
-"""Characters of all that was sent. What is beyond is in the mail as it came, and nowhere else: a text of megabytes would
-be looked through, shown and sent on again and again."""
+"""Characters of all that was sent. What is beyond is in the mail as it came, and nowhere else: a text of megabytes
+would be looked through, shown and sent on again and again."""
 
 DELIVERED_TO = ("delivered-to", "x-original-to", "envelope-to", "x-forwarded-to")
 """What servers write down on the way: to whom they gave it."""
