@@ -25,8 +25,8 @@ SOMEBODY_ELSE = "(somebody else)"
 
 FIGURES = frozenset(
     {
-        "opened", "reopened", "category", "category_confirmed", "assigned", "rated", "linked", "desk_closed",
-        "desk_reopened",
+        "opened", "reopened", "category", "category_confirmed", "reclassified", "assigned", "rated", "linked",
+        "desk_closed", "desk_reopened",
     }
 )  # fmt: skip
 """Lines of the audit trail whose before and after are numbers, names of agents and the like. All others may quote."""

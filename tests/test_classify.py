@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -32,14 +33,14 @@ def guarded(classifier: Classifier, deadline: float = 5) -> Guarded:
 def test_the_first_that_answers_is_believed() -> None:
     asked: list[str] = []
     ladder = Ladder([says(ClassificationFailed("down"), asked), says(GOOD, asked), says(NOBODY, asked)])
-    assert ladder("refund, please") == GOOD
+    assert ladder("refund, please") == replace(GOOD, missed=True)
     assert asked == ["refund, please"] * 2
 
 
 @pytest.mark.parametrize("rungs", [[], [says(ClassificationFailed("down"))] * 2])
 def test_when_nobody_answers_it_is_other_and_the_confidence_is_not_made_up(rungs: list[Classifier]) -> None:
     answer = Ladder(rungs)("anything")
-    assert (answer.category, answer.confidence) == (Category.OTHER, None)
+    assert (answer.category, answer.confidence, answer.missed) == (Category.OTHER, None, bool(rungs))
 
 
 @pytest.mark.parametrize("failure", [ZeroDivisionError("secret"), TimeoutError("secret"), OSError("secret")])
@@ -71,7 +72,7 @@ def test_one_that_does_not_answer_in_time_is_not_waited_for() -> None:
 def test_one_that_keeps_failing_is_left_alone_for_a_while() -> None:
     asked: list[str] = []
     ladder = Ladder([guarded(says(ClassificationFailed("down"), asked)), says(GOOD)])
-    assert [ladder(str(number)) for number in range(10)] == [GOOD] * 10
+    assert [ladder(str(number)) for number in range(10)] == [replace(GOOD, missed=True)] * 10
     assert asked == ["0", "1", "2"]
 
 
@@ -81,4 +82,4 @@ def test_the_end_of_the_process_is_no_failure_to_classify() -> None:
 
 
 def test_a_rung_with_a_mistake_in_it_does_not_keep_the_incident_from_being_opened() -> None:
-    assert Ladder([says(ZeroDivisionError()), says(GOOD)])("anything") == GOOD
+    assert Ladder([says(ZeroDivisionError()), says(GOOD)])("anything") == replace(GOOD, missed=True)
