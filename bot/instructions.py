@@ -81,7 +81,7 @@ def _places(text: str, folded: str) -> "range | list[int]":
 
 # --- clauses
 
-STRONG: Final = re.compile(r"[.!?](?=[\s\"')\]]|\Z)|[;\n\u0964\u061f\u061b。！？]")
+STRONG: Final = re.compile(r"[.!?](?=[\s\"')\]]|\Z)|[;}\n\u0964\u061f\u061b。！？]|</\w{1,20}>|\[/inst\]|<\|im_end\|>")
 WEAK: Final = re.compile(r"[,\u060c](?=\s|\Z)|\s[-\u2013\u2014]+\s")
 JOINS: Final = re.compile(
     r"\s(?=(?:and|but|so|also|y|pero|und|aber|et|mais|e|mas|और|लेकिन|aur|ولكن)\s)"
