@@ -13,7 +13,18 @@ from bot.commands import known_customer, refuse
 from bot.errors import Conflict, NotFound
 from bot.model import TO_AGENTS, Address, Caller, MessageKind, Role, tidy
 from bot.ports import Clock
-from storage import attachments, codes, customers, database, follow_ups, incidents, notifications, privacy, reach
+from storage import (
+    attachments,
+    codes,
+    customers,
+    database,
+    follow_ups,
+    incidents,
+    notifications,
+    privacy,
+    reach,
+    reviews,
+)
 from storage.database import Row
 from storage.privacy import FORGOTTEN
 from storage.tables import utc_text
@@ -458,6 +469,7 @@ NOTIFICATION = ("kind", "channel", "recipient", "message", "status", "attempts",
                 "created_at", "due_at", "sent_at")  # fmt: skip
 RATING = ("resolution", "score", "rated_at")
 FOLLOW_UP = ("kind", "opened_at", "due_at", "state", "done_at")
+REVIEW = ("text", "predicted", "confidence", "classified_by", "decided", "decided_at")
 DELIVERY = ("channel", "external_id", "received_at", "state", "error", "payload", "outcome")
 
 
@@ -473,6 +485,7 @@ def _incident(person: _Person, row: Row) -> dict[str, Any]:
         "notifications": [_pick(one, *NOTIFICATION) for one in owed],
         "ratings": [_pick(one, *RATING) for one in incidents.ratings(row["id"])],
         "follow_ups": [_pick(one, *FOLLOW_UP) for one in privacy.follow_ups(row["id"])],
+        "reviews": [_pick(one, *REVIEW) for one in reviews.of_incident(row["id"])],
     }
 
 

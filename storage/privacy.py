@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from peewee import PeeweeException
 
+from storage import reviews
 from storage.database import Row, database, execute, rows, session
 from storage.dialect import locks_rows
 from storage.jobs import fetch_lane, reclassify_lane
@@ -190,6 +191,7 @@ def erase_incident(incident_id: str, customer: str, resolved_by: str | None) -> 
         "resolved_by": resolved_by,
     }
     Incident.update(**changes).where(Incident.id == incident_id).execute()
+    reviews.drop(incident_id)
 
 
 def erase_resolver(incident_id: str) -> None:
