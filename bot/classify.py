@@ -137,7 +137,7 @@ class SecondOpinion:
         if answer.category is second.category or not (ordered or (second.confidence or 0) >= CERTAIN):
             return answer
         log.warning("classifier.doubted", category=answer.category, second=second.category, ordered=ordered)
-        measure.failures.labels("doubted").inc()
+        measure.doubted.labels(str(ordered).lower()).inc()
         reason = f"In doubt: {second.category} to the {second.classified_by} model. {answer.reason}"
         return replace(answer, confidence=min(answer.confidence or 0, DOUBTED), reason=reason[:200])
 

@@ -73,6 +73,9 @@ def _find(text: str) -> Iterator[Span]:
     folded = plain.lower()
     if any(stem in folded for stem in STEMS):
         yield from _secrets(plain)
+    if "[card" in folded:
+        for match in EXPIRY_AND_CODE.finditer(plain):
+            yield Span(match.start("value"), match.end("value"), "[code]")
     yield from _ibans(plain)
     yield from _cards(plain)
 
@@ -305,12 +308,13 @@ def _words(text: str) -> frozenset[str]:
 
 PASSWORD: Final = (
     r"passwords?|passwd|pwd|pass-?phrase|passwort|passw[öo]rter|kennwort|contrase(?:ñ|n\u0303?)as?|mots? de passe|mdp"
-    r"|senhas?|palavra[- ]passe|clave|parola d'ordine|पासवर्ड|(?:و|ب)?كلم[ةه] (?:المرور|السر)|(?:ال)?باسورد"
+    r"|senhas?|palavra[- ]passe|clave|parola d'ordine|पासवर्ड|(?:و|ب)?كلم[ةه] (?:ال)?(?:مرور|سر)ي?"
+    r"|(?:ال)?باسورد"
 )
 SHORT_PASSWORD: Final = r"pass|pw"
 CODE: Final = (
-    r"pins?|otp|cvv2?|cvc2?|csc|[ms]-?tan|tan|nip|[^\W\d_]{0,20}codes?|c[óo]digos?|einmal-?passwort|einmalkennwort"
-    r"|one[- ]time[- ](?:password|pin)|(?:karten)?pr[üu]f(?:ziffer|nummer)|cryptogramme|geheimzahl|codic[ei]"
+    r"pins?|otp|2fa|mfa|cvv2?|cvc2?|csc|[ms]-?tan|tan|nip|[^\W\d_]{0,20}codes?|c[óo]digos?|einmal-?passwort|einmalkennwort"
+    r"|one[- ]time[- ](?:password|pin)|(?:karten)?pr[üu]f(?:ziffer|nummer)|cryptogramme|geheim(?:zahl|nummer)|codic[ei]"
     r"|(?:three|3|tres|três|drei|trois|tre) (?:last )?(?:digits|d[íi]gitos|ziffern|chiffres|cifre)|ओटीपी|पिन|सीवीवी|कोड"
     r"|(?:و|ب)?(?:ال)?(?:رمز|كود)|(?:ال)?رقم(?:ي)? السري|رقم التعريف الشخصي"
 )
@@ -325,6 +329,8 @@ NO_SECRET: Final = _words(
     discount error errorcode fehlercode gift gutscheincode http invite item länder merchant order part post postal
     postcode product promo promocode promotion promotional qr qrcode rabattcode reason reference referral response
     routing shop sort source status statuscode store swift tax tracking unicode vorwahl voucher zip zipcode
+    barras cliente client commande desconto descuento erreur erro errore fehler pays país pedido postale producto
+    produto rabatt réduction sconto البريدي الخطأ المنتج الخصم العميل الطلب
     एरर त्रुटि कूपन प्रोमो ऑफर डिस्काउंट पोस्टल ज़िप देश रेफरल बैंक शाखा आईएफएससी
     """
 )
@@ -348,7 +354,7 @@ STEMS: Final = (
         "tan",
         "nip",
     ),
-    *("code", "código", "codigo", "prüf", "pruf", "cryptogramme", "geheimzahl", "codic"),
+    *("code", "código", "codigo", "prüf", "pruf", "cryptogramme", "geheim", "codic", "2fa", "mfa"),
     *("digit", "dígito", "ziffern", "chiffres", "cifre", "parola", "ओटीपी", "पिन", "सीवीवी", "कोड", "पासवर्ड"),
     *("رمز", "كود", "السري", "التعريف", "كلم", "باسورد"),
 )
@@ -360,7 +366,7 @@ SECRET_KEY: Final = re.compile(
 )
 
 IS: Final = (
-    r"is|was|are|were|ist|war|lautet|sind|es|era|son|est|était|etait|sont|é|foi|eram|são|sao|è|e'|sono|है|हैं|था|थी|hai|tha"
+    r"is|was|are|were|ist|war|lautet|lautete|sind|es|era|son|est|était|etait|sont|é|foi|eram|são|sao|è|e'|sono|है|हैं|था|थी|hai|tha"
     r"|هو|هي|كان|كانت"
 )
 MY: Final = (
@@ -378,10 +384,12 @@ ABOUT: Final = (
     r"|visuel|confidentiel|on|back|side|reverse|auf|rückseite|rueckseite|hinten|atrás|atras|detrás|detras|reverso|verso"
     r"|au|dos|sul|retro|card|tarjeta|karte|carte|cartão|cartao|carta|cvv2?|cvc2?|नंबर|नम्बर|का|की|आया|मिला|कार्ड|यह|कोड"
     r"|ka|ki|aaya|mila|التحقق|التأكيد|التفعيل|الأمان|الحماية|السري|الخاص|بي|الدخول|البطاقة"
+    r"|للبطاقة|بطاقتي|حسابي|الذي|التي|وصلني|وصلتني|استلمته"
+    r"|[46][ -]digits?|(?:de )?[46] d[íi]gitos|à [46] chiffres|الخاصة|خلف|[46]-?stellig\w{0,2}"
 )
 THINGS: Final = (
     r"account|card|bank|app|banking|online|user|profile|debit|credit|wallet|mail|email|konto|karte|girokarte|cuenta"
-    r"|tarjeta|compte|carte|conta|cartão|cartao|and|und|y|et|e"
+    r"|tarjeta|compte|carte|conta|cartão|cartao|cajero|banco|atm|wifi|wi-fi|and|und|y|et|e"
 )
 GAP: Final = r"[\s:=#>*'\"(~\-]"
 CODE_DIGITS: Final = (
@@ -399,6 +407,25 @@ CODE_AFTER: Final = re.compile(
     rf"{GAP}{{0,4}}(?:[A-Za-z]-)?(?P<value>{CODE_DIGITS})",
     re.IGNORECASE,
 )
+TOLD: Final = re.compile(
+    r"(?<!\w)(?:(?:it|which|that) (?:was|is)|(?:told|gave|sent) (?:him|her|them)(?: (?:the|it|that))?|les? (?:di|dije)"
+    r"|(?:ihm|ihr|ihnen) (?:den|die)|lui ai (?:donné|dit)|lhe (?:dei|disse)|gli ho (?:dato|detto))\s\Z",
+    re.IGNORECASE,
+)
+"""Before a code that was told to somebody."""
+
+TOLD_CODE: Final = re.compile(
+    r"[0-9]{3,8}(?![.,:/-]?[0-9]|[^\W\d_]|\s?(?:[€$£₹%]|(?:EUR|USD|GBP|INR|euros?|dollars?|rupees|times|days)(?!\w)))",
+    re.IGNORECASE,
+)
+
+EXPIRY_AND_CODE: Final = re.compile(
+    r"\[card …[0-9]{4}\][\s,;|:/-]{1,4}(?:exp\w{0,8}\W{0,3})?(?:0[1-9]|1[0-2])\s?[/-]\s?(?:20)?[0-9]{2}[\s,;|:/-]{1,4}"
+    r"(?P<value>[0-9]{3,4})(?![0-9]|[.,/:-][0-9])",
+    re.IGNORECASE,
+)
+"""What stands behind a card's number and its month: the code on its back."""
+
 CODE_BEFORE: Final = re.compile(
     rf"(?<![\w.,/…-])(?:[A-Za-z]-)?(?P<value>{CODE_DIGITS})\s(?:(?:{IS}|as|als|como|comme|come)\s(?:(?:{MY})\s)?|(?:{MY})\s)"
     rf"(?:\w{{1,20}}\s)?(?:(?:{ABOUT})\s){{0,3}}\Z",
@@ -416,9 +443,23 @@ PASSWORD_BEFORE: Final = re.compile(
 QUOTED: Final = re.compile(r"\"[^\"\n]{1,100}\"|'[^'\n]{1,100}'|“[^”\n]{1,100}”|«[^»\n]{1,100}»|`[^`\n]{1,100}`")
 SPACE: Final = re.compile(r"\s")
 WORD_BEFORE: Final = re.compile(r"((?:[^\W\d_]|[\u0900-\u097f])+)[\s-]\Z")
-LIKE_A_PASSWORD: Final = re.compile(
-    r"[ \t]{1,3}[\"'(]?(?P<value>(?!TKT-)(?=\S{0,40}[0-9])(?=\S{0,40}[A-Za-z])[^\s\"')]{5,64})"
+LIKE_A_PASSWORD: Final = re.compile(r"(?!TKT-|https?:)(?=\S{0,40}[A-Za-z])[^\s\"'),;]{6,64}", re.IGNORECASE)
+"""A word of letters and digits, nearly next to what it is the password of, needs no verb between."""
+
+LONGEST_CLAUSE: Final = 60
+VERBS: Final = frozenset(f"{IS}|to".split("|"))
+ITS: Final = frozenset(MY.split("|"))
+NEAR: Final = frozenset(
+    f"{ABOUT}|{THINGS}|as|use|used|uso|usé|chose|set|entered|typed|tried|benutze|utilise".split("|")
 )
+ANOTHER_CLAUSE: Final = _words(
+    """
+    after amount and balance because before but e error et mais mas o or order pero porque since total und aber weil
+    when y
+    """
+)
+LETTERS: Final = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u097f'])+")
+SENTENCE_END: Final = re.compile(r"[.!?\n]")
 BEFORE_HAI: Final = re.compile(
     r"[ \t]{1,3}(?P<value>(?=\S{0,40}[0-9#$!@%&*_])\S{3,64})\s(?:है|था|hai|tha)(?!\w)", re.IGNORECASE
 )
@@ -472,7 +513,45 @@ def _code_near(plain: str, word: re.Match[str]) -> Span | None:
     if previous is not None and previous[1].lower() in NO_SECRET:
         return None
     shortest = 4 if is_bare and not OF_THE_CARD.search(plain[max(0, word.start() - 20) : word.end() + 30]) else 3
-    return _code_after(plain, word.end(), shortest) or _code_before(before, word.start())
+    return (
+        _code_after(plain, word.end(), shortest)
+        or _code_before(before, word.start())
+        or _code_told(plain, word.end(), shortest)
+    )
+
+
+def _code_told(plain: str, at: int, shortest: int) -> Span | None:
+    """The code that "is", or that was told to somebody, in the same clause as the word for it."""
+    digit = DIGIT.search(plain, at, at + LONGEST_CLAUSE)
+    if digit is None or not (value := TOLD_CODE.match(plain, digit.start())) or len(value[0]) < shortest:
+        return None
+    between = plain[at : digit.start()]
+    told = between[-1:].isspace() and (_is_clause(between) or TOLD.search(between))
+    return Span(*value.span(), "[code]") if told and not SENTENCE_END.search(between) else None
+
+
+def _mixed_word(plain: str, at: int) -> Span | None:
+    """The word of letters and digits in the same clause as the word for a password."""
+    digit = DIGIT.search(plain, at, at + LONGEST_CLAUSE)
+    if digit is None:
+        return None
+    between = plain[at : digit.start()]
+    start = at + max(between.rfind(gap) for gap in " \t\n\"'(:=,;>→–") + 1
+    value = LIKE_A_PASSWORD.match(plain, start)
+    if value is None or start == at or value[0].startswith(MASKED):
+        return None
+    between = plain[at:start]
+    is_its = _is_clause(between) or {word.lower() for word in LETTERS.findall(between)} <= NEAR
+    return Span(*value.span(), "[password]") if is_its and not SENTENCE_END.search(between) else None
+
+
+def _is_clause(between: str) -> bool:
+    """Whether these words say that what follows is what stands before them: a few words of one clause and "is", or
+    "is my"."""
+    words = LETTERS.findall(between.lower())
+    if not 0 < len(words) <= 7 or "," in between or not (ANOTHER_CLAUSE | NO_SECRET).isdisjoint(words):
+        return False
+    return words[-1] in VERBS or (len(words) > 1 and words[-2] in VERBS and words[-1] in ITS)
 
 
 def _code_after(plain: str, at: int, shortest: int) -> Span | None:
@@ -494,11 +573,12 @@ def _password_near(plain: str, word: re.Match[str]) -> Span | None:
     match = PASSWORD_AFTER.match(plain[word.end() : word.end() + LOOK])
     if match is not None and (match["sign"] or not word["short"]):
         return _password_at(plain, word.end() + match.start("value"), bool(match["verb"]), bool(match["line"]))
+    if (span := _mixed_word(plain, word.end())) is not None:
+        return span
+    if found := BEFORE_HAI.match(plain[word.end() : word.end() + LOOK]):
+        return Span(word.end() + found.start("value"), word.end() + found.end("value"), "[password]")
     if word["short"]:
         return None
-    for look in (LIKE_A_PASSWORD, BEFORE_HAI):
-        if found := look.match(plain[word.end() : word.end() + LOOK]):
-            return Span(word.end() + found.start("value"), word.end() + found.end("value"), "[password]")
     before = plain[max(0, word.start() - LOOK) : word.start()]
     return _code_after(plain, word.end(), shortest=4) or _password_before(before, word.start())
 

@@ -83,6 +83,12 @@ CVV_PHRASES = (
     "codice di sicurezza: {}", "सीवीवी {}", "मेरा CVV {} है", "मेरा सीवीवी नंबर {} है", "mera cvv {} hai",
     "رمز CVV هو {}",
     "رمز الأمان: {}", "رمز الحماية {}", "{} is my CVV", "{} es mi CVV", "csc: {}",
+    "my card's cvv: {}", "the CVV on my card is {}", "CVV2 code {}", "cvv/cvc {}", "expiry 12/27 cvv {}",
+    "el código de seguridad de mi tarjeta es {}", "Sicherheitscode auf der Karte: {}", "code CVV {}",
+    "código de segurança do cartão {}", "رقم CVV {}", "CVV = {}, exp 03/28", "cvc: {} name on card Ana",
+    "my cvv2 number is {}", "I also told the man my CVV {}", "el cvv que aparece atrás es {}",
+    "CVC auf der Rückseite {}", "le code de sécurité au dos est {}", "meu código CVV é {}",
+    "codice di sicurezza della carta {}", "cvv number {} hai", "رمز الأمان خلف البطاقة {}",
 )  # fmt: skip
 
 CODE_PHRASES = (
@@ -105,6 +111,20 @@ CODE_PHRASES = (
     "رمز التحقق {}", "رمز التحقق هو {}", "الرمز هو {}", "الكود: {}", "كود التفعيل {}", "رمز التأكيد: {}",
     "وصلني الرمز {}",
     "{} هو رمز التحقق",
+    "they asked for the code and I told them {}", "I gave him the code {}", "he asked me for the OTP, it was {}",
+    "the SMS said {} is the code", "the verification code you sent me is {}",
+    "I entered code {} and it said invalid", "your one-time passcode is {}", "OTP-{}", "otp={}&x",
+    "security code sent: {}", "Your Amazon OTP is: {}", "<#> {} is your Facebook code", "code #{}", "my 2FA is {}",
+    "auth code {}", "backup code: {}", "passcode is {}", "recibí el código {} por SMS",
+    "me pidió el código y le di {}", "Ich habe die TAN {} eingegeben", "Code {} eingegeben", "mTAN {}",
+    "SMS-TAN lautet {}", "j'ai saisi le code {}", "code reçu par SMS {}", "o código que recebi foi {}",
+    "ho inserito il codice {}", "il codice è {}", "otp aaya {}", "maine otp {} bataya", "मैंने ओटीपी {} बताया",
+    "الرمز الذي وصلني {}", "ادخلت الرمز {}", "I typed {} as the code", "The bank texted me {} as a code",
+    "code I got by mail: {}", "confirmation code {} expired", "I received an OTP ({}) that I did not ask for",
+    "OTP received {}", "got otp {} twice", "unlock code: {}", "the login code you sent ({}) is wrong",
+    "Verification code is: {}. Do not share", "código OTP: {}", "me enviaron el código {}",
+    "der Code aus der SMS ist {}", "Freigabecode {}", "code à 6 chiffres : {}", "código SMS {}", "ओटीपी नंबर {} है",
+    "رمز التحقق الذي وصلني هو {}",
 )  # fmt: skip
 
 PIN_PHRASES = (
@@ -116,6 +136,13 @@ PIN_PHRASES = (
     "meu PIN é {}", "o pin do cartão é {}", "código PIN: {}", "il mio PIN è {}", "codice PIN: {}",
     "पिन {} है", "मेरा पिन {} है", "मेरा PIN: {}", "mera pin {} hai", "atm pin {} hai", "एटीएम पिन {}",
     "الرقم السري {}", "الرقم السري هو {}", "رقمي السري {}", "رمز PIN: {}", "الرمز السري: {}", "رقم التعريف الشخصي {}",
+    "pin is {}", "PIN-{}", "my pin number is {}", "my PIN ({}) does not work", "i typed my pin {} and it failed",
+    "new pin: {}", "old PIN was {}", "atm pin={}", "my debit card pin is {}", "pin for card: {}",
+    "mi clave del cajero es {}", "mi pin de la tarjeta: {}", "mein Pin lautet {}", "meine Geheimnummer ist {}",
+    "PIN der Karte: {}", "mon code de carte est {}", "mon code confidentiel est {}", "minha senha do cartão é {}",
+    "senha de 4 dígitos: {}", "mera pin number {} hai", "मेरा एटीएम पिन {} है", "الرقم السري للبطاقة {}",
+    "The PIN I use is {}", "my pin was changed to {}", "PIN: {} , card blocked", "enter pin {} at the ATM",
+    "PIN# {}", "mi PIN secreto {}", "mon code secret de carte bleue est le {}",
 )  # fmt: skip
 
 PASSWORD_PHRASES = (
@@ -130,6 +157,17 @@ PASSWORD_PHRASES = (
     "मेरा पासवर्ड {} है", "पासवर्ड: {}", "पासवर्ड {} है", "mera password {} hai", "password hai {}",
     "كلمة المرور: {}", "كلمة المرور هي {}", "كلمة السر {}", "كلمة السر هي {}", "باسورد: {}", "الباسورد {}",
     "{} is my password", "{} es mi contraseña", "{} ist mein Passwort", "{} est mon mot de passe",
+    "password {} does not work", "username ana password {}", "my password, {}, is refused",
+    "I set my password to {}", "changed my password to {}", "pw {}", "user/pass: ana/{}", "pass is {}", "my pass {}",
+    "Password - {}", "temporary password: {}", "the password I use is {}", "Wi-Fi password → {}", "la clave es {}",
+    "puse la contraseña {} y nada", "contraseña - {}", "Ich habe das Passwort {} benutzt", "Passwort lautete {}",
+    "le mot de passe {} ne marche pas", "digitei a senha {}", "la mia password: {}", "पासवर्ड है {}",
+    "كلمة سر حسابي {}", "كلمة مروري هي {}", "my password: \"{}\"", "password used: {}", "I log in with password {}",
+    "Passwort={}", "pwd {}", "Pass: {} User: ana", "my online banking password is {}",
+    "account password {} was leaked", "they know my password ({})", "mi contraseña antigua era {}",
+    "clave de acceso {}", "mein altes Passwort war {}", "voici mon mot de passe : {}", "a minha senha é {}",
+    "ecco la password {}", "mera password {} kaam nahi kar raha", "मेरा पासवर्ड {} काम नहीं कर रहा",
+    "كلمة المرور الخاصة بي {}",
 )  # fmt: skip
 
 KINDS = {
