@@ -41,10 +41,6 @@ REMEMBERED_FOR: Final = 3600.0
 DOUBTED: Final = 0.5
 """The confidence of an answer that a person has to look at: well below SURE."""
 
-CERTAIN: Final = 0.95
-"""From this confidence on the local model's word is held against that of a model outside. On dev.csv it is right in
-more than 99 of 100 such messages; where the other one says something else, somebody may have told it to."""
-
 ENOUGH: Final = 0.87
 """From this confidence on the local model is not doubted, and Gemini not asked (CLASSIFIER=cascade): on dev.csv it is
 then right in 99.5 % of the messages. `benchmarks/cascade.py` finds the figure; it belongs to the artefact in use."""
@@ -114,10 +110,11 @@ class Cached:
 
 
 class SecondOpinion:
-    """Asks a classifier that a text can talk to, and has one that none can (`second`) look at its answer.
+    """Asks a classifier that a text can talk to, and, where a text does, has one that none can (`second`) look at its
+    answer.
 
-    What in a text gives orders is not shown to it at all. Where the two disagree, and the text gave orders or the
-    second is certain, the first may have done as it was told: its confidence is cut, so that a person looks.
+    What in a text gives orders is not shown to it at all. Where the two disagree about the rest, it may have seen one
+    that we did not, or the rest is too little to go by: its confidence is cut, so that a person looks.
     """
 
     def __init__(self, classifier: Classifier, second: Classifier) -> None:
@@ -125,19 +122,18 @@ class SecondOpinion:
         self._second = second
 
     def __call__(self, text: str) -> Classification:
-        ordered = bool(orders(text))
-        rest = without_orders(text) if ordered else text
+        if not orders(text):
+            return self._classifier(text)
+        rest = without_orders(text)
         second = self._second(rest)
-        if ordered and not rest.strip():
+        if not rest.strip():
             reason = "The text gives orders and tells nothing; for a person to look at."
             return replace(second, confidence=min(second.confidence or 0, DOUBTED), reason=reason)
-        answer = self._classifier(rest)
-        if ordered:
-            answer = replace(answer, thanks=False)
-        if answer.category is second.category or not (ordered or (second.confidence or 0) >= CERTAIN):
+        answer = replace(self._classifier(rest), thanks=False)
+        if answer.category is second.category:
             return answer
-        log.warning("classifier.doubted", category=answer.category, second=second.category, ordered=ordered)
-        measure.doubted.labels(str(ordered).lower()).inc()
+        log.warning("classifier.doubted", category=answer.category, second=second.category)
+        measure.doubted.inc()
         reason = f"In doubt: {second.category} to the {second.classified_by} model. {answer.reason}"
         return replace(answer, confidence=min(answer.confidence or 0, DOUBTED), reason=reason[:200])
 

@@ -27,9 +27,7 @@ cost = Counter("firstline_model_cost_dollars", "What those calls cost.", ["model
 remembered = Counter(
     "firstline_model_remembered", "Messages classified by what a model said of the same text before.", registry=REGISTRY
 )
-doubted = Counter(
-    "firstline_model_doubted", "Answers of a model outside that were left to a person.", ["ordered"], registry=REGISTRY
-)
+doubted = Counter("firstline_model_doubted", "Answers to texts that give orders, left to a person.", registry=REGISTRY)
 failures = Counter("firstline_failures", "Pieces of work that failed, and went on.", ["what"], registry=REGISTRY)
 steps = Histogram(
     "firstline_step_seconds",
