@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validat
 
 from bot.errors import ClassificationFailed
 from bot.model import Category, Classification, Switch
-from bot.ports import Classifier
+from bot.ports import Classifier, Meter, Usage, unmetered
 from bot.settings import FromEnvironment
 
 if TYPE_CHECKING:
@@ -93,6 +93,12 @@ class GeminiSettings(FromEnvironment):
     gemini_base_url: str | None = Field(
         default=None, description="Another address for the Gemini API: a gateway or a fake."
     )
+    gemini_price_in: float = Field(
+        default=0.30, ge=0, description="What a million tokens cost that Gemini reads, in dollars."
+    )
+    gemini_price_out: float = Field(
+        default=2.50, ge=0, description="What a million tokens cost that Gemini writes, in dollars."
+    )
 
 
 class Answer(BaseModel):
@@ -114,12 +120,14 @@ class Answer(BaseModel):
 class GeminiClassifier:
     """A `Classifier` that asks Gemini once, without retries. Safe to call from many threads.
 
-    `within` is the time-out in seconds for connecting, sending and each wait for a part of the answer.
+    `within` is the time-out in seconds for connecting, sending and each wait for a part of the answer. `meter` is told
+    what each answer has used.
     """
 
-    def __init__(self, settings: GeminiSettings, within: float = 5) -> None:
+    def __init__(self, settings: GeminiSettings, within: float = 5, meter: Meter = unmetered) -> None:
         self._settings = settings
         self._within = within
+        self._meter = meter
         self._lock = threading.Lock()
         self._built: Client | None = None
 
@@ -127,7 +135,9 @@ class GeminiClassifier:
         """Classify a masked text, of which the model sees the first 8,000 characters. Raises ClassificationFailed, and
         nothing else; its text holds neither the key nor anything that the customer wrote."""
         try:
-            answer = _read(self._ask(text))
+            response = self._ask(text)
+            self._meter(self._usage(response))
+            answer = _read(response)
         except ClassificationFailed:
             raise
         except Exception as exc:
@@ -140,10 +150,19 @@ class GeminiClassifier:
         return f"gemini:{self._settings.gemini_model}"
 
     def _ask(self, text: str) -> "GenerateContentResponse":
-        marker = secrets.token_hex(8)
+        text = _sendable(text)
+        marker = _marker(text)
         return self._client().models.generate_content(
             model=self._settings.gemini_model, contents=_wrap(text, marker), config=_config(marker)
         )
+
+    def _usage(self, response: "GenerateContentResponse") -> Usage:
+        """What a call has used. What the model thought is paid for like what it wrote."""
+        said = response.usage_metadata
+        read = (said and said.prompt_token_count) or 0
+        written = ((said and said.candidates_token_count) or 0) + ((said and said.thoughts_token_count) or 0)
+        prices = self._settings.gemini_price_in, self._settings.gemini_price_out
+        return Usage(self.name, read, written, (read * prices[0] + written * prices[1]) / 1e6)
 
     def _client(self) -> "Client":
         with self._lock:
@@ -172,14 +191,14 @@ class GeminiClassifier:
         return f"answered {exc.code} ({status})"
 
 
-def classifier(settings: GeminiSettings, within: float = 5) -> GeminiClassifier | None:
+def classifier(settings: GeminiSettings, within: float = 5, meter: Meter = unmetered) -> GeminiClassifier | None:
     """Build the classifier, or None if no key is set. `within` is in seconds. Nothing is imported or called yet."""
-    return GeminiClassifier(settings, within) if settings.gemini_api_key else None
+    return GeminiClassifier(settings, within, meter) if settings.gemini_api_key else None
 
 
-def classifiers(within: float) -> list[Classifier]:
+def classifiers(within: float, meter: Meter = unmetered) -> list[Classifier]:
     """Read the settings and return the classifier that they give, if there is a key."""
-    found = classifier(GeminiSettings.read(), within)
+    found = classifier(GeminiSettings.read(), within, meter)
     return [] if found is None else [found]
 
 
@@ -227,10 +246,21 @@ def _config(marker: str) -> "GenerateContentConfig":
     )
 
 
+def _sendable(text: str) -> str:
+    """What of a message is sent. Halves of surrogate pairs cannot be."""
+    return text[:MESSAGE_LIMIT].encode("utf-8", "replace").decode("utf-8")
+
+
+def _marker(text: str) -> str:
+    """Draw a marker that nobody can know beforehand, and that does not stand in the text."""
+    while (marker := secrets.token_hex(8)) in text:
+        pass
+    return marker
+
+
 def _wrap(text: str, marker: str) -> str:
-    """Put the message between markers that nobody can know beforehand. Halves of surrogate pairs cannot be sent."""
-    sendable = text[:MESSAGE_LIMIT].encode("utf-8", "replace").decode("utf-8")
-    return f"[message {marker}]\n{sendable}\n[end {marker}]"
+    """Put the message between its markers."""
+    return f"[message {marker}]\n{text}\n[end {marker}]"
 
 
 def _read(response: "GenerateContentResponse") -> Answer:

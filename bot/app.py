@@ -21,7 +21,7 @@ from adapters.dispatch import Nobody, Threads
 from bot import files, measure, telemetry, wording
 from bot.answers import Answers
 from bot.breaker import Breaker
-from bot.classify import Guarded, Ladder
+from bot.classify import Cached, Cascade, Guarded, Ladder, SecondOpinion
 from bot.commands import Commands
 from bot.desk_jobs import DeskJobs
 from bot.errors import ConfigurationError, Undeliverable
@@ -44,6 +44,7 @@ from bot.policy import Policy
 from bot.ports import Channel, Classifier, Clock, Core, FileSource, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
 from bot.reach import Reach
+from bot.second_look import SecondLook
 from bot.settings import Settings
 from bot.state import State
 from bot.tickets import Tickets
@@ -64,6 +65,7 @@ SWEEP_EVERY = 30
 """Seconds between two looks for waiting work that no lane knows of."""
 
 
+LOCAL_ONLY = Switch("gemini", False, "the local model classifies; CLASSIFIER=gemini asks Gemini first")
 PACES_KEPT = timedelta(hours=1)
 CODES_KEPT = timedelta(days=1)
 
@@ -86,19 +88,13 @@ class World:
     @classmethod
     def from_environment(cls, settings: Settings) -> "World":
         """Import and build every adapter that is switched on. Raises ConfigurationError."""
-        within = settings.classify_within.total_seconds()
-        asked = [
-            Guarded(classifier, Breaker("classifier"), within)
-            for name in adapters.CLASSIFIERS
-            for classifier in import_module(name).classifiers(within)
-        ]
         desks = [desk for name in adapters.DESKS for desk in import_module(name).desks()]
         channels = _channels(settings)
         return cls(
             senders=[*(sender for name in adapters.SENDERS for sender in import_module(name).senders()), *channels],
             channels=channels,
             files=[channel for channel in channels if isinstance(channel, FileSource)],
-            classifiers=[*asked, LocalModel.load().classify],
+            classifiers=_classifiers(settings),
             desk=desks[0] if desks else None,
         )
 
@@ -109,6 +105,28 @@ class World:
         return cls(senders=(), classifiers=(), desk=None, channels=_channels(settings))
 
 
+def _classifiers(settings: Settings) -> list[Classifier]:
+    """Build the ladder's rungs. The time for all that are outside is CLASSIFY_WITHIN. Raises ConfigurationError."""
+    local = LocalModel.load().classify
+    if settings.classifier == "local":
+        return [local]
+    modules = [import_module(name) for name in adapters.CLASSIFIERS]
+    within = settings.classify_within.total_seconds() / len(modules)
+    found = [one for module in modules for one in module.classifiers(within, measure.used)]
+    if settings.classifier is not None and not found:
+        raise ConfigurationError(
+            f"CLASSIFIER: {settings.classifier} asks Gemini, and there is no key. "
+            "Set GEMINI_API_KEY, or CLASSIFIER=local."
+        )
+    guarded: list[Classifier] = [Guarded(one, Breaker("classifier"), within) for one in found]
+    if settings.classify_cache:
+        guarded = [Cached(one, settings.classify_cache) for one in guarded]
+    rungs: list[Classifier] = [SecondOpinion(one, local) for one in guarded]
+    if settings.classifier == "cascade":
+        rungs = [Cascade(local, one) for one in rungs]
+    return [*rungs, local]
+
+
 def _channels(settings: Settings) -> list[Channel]:
     state, originals = State(settings.seal), Originals(settings.seal, utc_now)
     return [one for name in adapters.CHANNELS for one in import_module(name).channels(state, originals)]
@@ -117,8 +135,11 @@ def _channels(settings: Settings) -> list[Channel]:
 def switches() -> list[Switch]:
     """Say of every part that can be on or off which it is."""
     modules = (*adapters.CHANNELS, *adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS)
+    settings = Settings.read()
     found = [switch for name in modules for switch in import_module(name).switches()]
-    agents = Settings.read().agents_email
+    if settings.classifier == "local":
+        found = [switch if switch.name != "gemini" else LOCAL_ONLY for switch in found]
+    agents = settings.agents_email
     says = agents or "AGENTS_EMAIL is told at once of fraud and of locked accounts"
     return [*found, Switch("agents", agents is not None, says)]
 
@@ -180,7 +201,22 @@ class Firstline:
         )
         outbox = Outbox({sender.name: sender for sender in world.senders}, settings.attempts, self.life.undelivered)
         desk = DeskJobs(world.desk, desk_breaker, desk_deadline)
-        jobs = Jobs({"link": desk.link, "close": desk.change, "reopen": desk.change, "fetch": kept.fetch})
+        again = SecondLook(
+            classifier=Ladder(()) if not world.classifiers else world.classifiers[0],
+            life=self.life,
+            dispatcher=self.dispatcher,
+            clock=world.clock,
+            turns=threading.BoundedSemaphore(max(1, settings.workers // 4)),
+        )
+        jobs = Jobs(
+            {
+                "link": desk.link,
+                "close": desk.change,
+                "reopen": desk.change,
+                "fetch": kept.fetch,
+                "reclassify": again.look,
+            }
+        )
         handlers = {"in": pipeline.handle, "out": outbox.handle, "job": jobs.handle}
         return Lanes(handlers, world.clock, settings.lease, settings.attempts)
 

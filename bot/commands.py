@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import structlog
 from peewee import IntegrityError
 
-from bot import outbox, own, quarantine, reach, views, wording
+from bot import outbox, own, quarantine, reach, reviews, views, wording
 from bot.board import Line, What
 from bot.errors import Conflict, Forbidden, NotFound, NotUnderstood
 from bot.ids import new_id
@@ -155,6 +155,7 @@ class Commands:
                 raise Conflict(f"{incident.ticket_id} is {chosen} already.")
             incidents.touch(incident.id, change.now)
             incidents.review(incident.id, caller.name)
+            reviews.keep(incident, chosen, caller.name, change.now)
             if incident.category == chosen:
                 change.record("category_confirmed", after=chosen)
                 change.tell("confirmed", wording.category_word(chosen, "en"))

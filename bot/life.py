@@ -84,12 +84,15 @@ class Life:
         self.show(incident_id, now, Line(what, "Firstline", text))
 
     def reclassify(self, incident: Incident, said: Classification, actor: str, now: datetime) -> list[str]:
-        """Replace what an incident is taken to be about; agents are told of one that becomes urgent by it."""
+        """Replace what an incident is taken to be about; agents are told of one that becomes urgent by it, and is
+        open."""
         incidents.classify(incident.id, said.category, said.confidence, said.reason, said.classified_by)
-        incidents.record(incident.id, now, actor, "category", before=incident.category, after=said.category)
+        name = "category" if said.category != incident.category else "reclassified"
+        incidents.record(incident.id, now, actor, name, before=incident.category, after=said.category)
         changed = current(incident.id)
         becomes_urgent = urgency(changed.category) == 2 and urgency(incident.category) < 2
-        return self.alert(changed, f"category-{new_id()}", now) if becomes_urgent else []
+        is_open = changed.status == "open"
+        return self.alert(changed, f"category-{new_id()}", now) if becomes_urgent and is_open else []
 
 
 def current(incident_id: str) -> Incident:

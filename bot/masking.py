@@ -1,14 +1,15 @@
 """Mask what nobody should keep: card numbers, IBANs, one-time codes, PINs and passwords.
 
 Runs before a message is stored and before a model sees it. Errs towards masking: of the numbers that are as long as a
-card's, one in ten has a right check digit by chance.
+card's, one in ten has a right check digit by chance. What a model outside sees has no mail addresses and phone numbers
+either (`bot/contacts.py`).
 """
 
 import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from string import ascii_letters, digits
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -72,6 +73,9 @@ def _find(text: str) -> Iterator[Span]:
     folded = plain.lower()
     if any(stem in folded for stem in STEMS):
         yield from _secrets(plain)
+    if "[card" in folded:
+        for match in EXPIRY_AND_CODE.finditer(plain):
+            yield Span(match.start("value"), match.end("value"), "[code]")
     yield from _ibans(plain)
     yield from _cards(plain)
 
@@ -140,23 +144,38 @@ LONGEST_PHONE: Final = 14
 
 DIGITS_AND_GAPS: Final = re.compile(r"[0-9][0-9 \t.\-]{12,}")
 DIGITS: Final = re.compile(r"[0-9]+")
-DATE: Final = re.compile(
-    r"(?<![0-9])(?:(?:19|20)[0-9]{2}([-.])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12][0-9]|3[01])"
+NO_CARD: Final = re.compile(  # dates, and the order numbers of a very large shop
+    r"(?<![0-9])(?:[0-9]{3}-[0-9]{7}-[0-9]{7}(?!-)|(?:19|20)[0-9]{2}([-.])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12][0-9]|3[01])"
     r"|(?:0[1-9]|[12][0-9]|3[01])([-.])(?:0[1-9]|1[0-2])\2(?:19|20)[0-9]{2})(?![0-9])"
 )
 DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+NOT_OF_BANKS: Final = frozenset("01789")
+"""First digits of what is no bank's card, but may be an airline's (ISO/IEC 7812-1, major industry identifiers)."""
+
+IS_ANOTHER_NUMBER: Final = re.compile(
+    r"(?:order|purchase|invoice|tracking|parcel|shipment|booking|reservation|reference|ref|ticket|incident|case"
+    r"|transaction|customer|contract|pedido|compra|factura|fatura|env[íi]o|reserva|referencia|refer[êe]ncia|encomenda"
+    r"|bestell(?:ung|nummer)|rechnung(?:snummer)?|auftrag(?:snummer)?|sendung(?:snummer)?|vorgang(?:snummer)?"
+    r"|kundennummer|commande|facture|colis|suivi|dossier|r[ée]f[ée]rence|ordine|fattura|spedizione|prenotazione"
+    r"|ऑर्डर|आर्डर|बिल|रसीद|الطلب|طلب|طلبي|الفاتورة|فاتورة|الشحنة)"
+    r"(?:[\s-]{0,2}(?:number|no|nr|num|id|code|number is|n[°ºo]|n[úu]mero|numero|नंबर|नम्बर|رقم))?[\s:.#=]{0,4}\Z",
+    re.IGNORECASE,
+)
 
 
 def _cards(plain: str) -> Iterator[Span]:
     for run in DIGITS_AND_GAPS.finditer(plain):
         for start, end in _unite(_card_windows(plain, _chains(plain, *run.span()))):
+            if plain[start] in NOT_OF_BANKS and IS_ANOTHER_NUMBER.search(plain[max(0, start - 40) : start]):
+                continue
             last = "".join(DIGITS.findall(plain, start, end))[-4:]
             yield Span(start, end, f"[card …{last}]")
 
 
 def _chains(plain: str, start: int, end: int) -> Iterator[list[tuple[int, int]]]:
-    """The groups of digits in this stretch, as chains without wide gaps or dates in them."""
-    dates = [match.span() for match in DATE.finditer(plain, start, end)]
+    """The groups of digits in this stretch, as chains without wide gaps, dates and the like in them."""
+    dates = [match.span() for match in NO_CARD.finditer(plain, start, end)]
     starts = [first for first, _ in dates]
     chain: list[tuple[int, int]] = []
     for group in DIGITS.finditer(plain, start, end):
@@ -213,7 +232,6 @@ def _unite(windows: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 # --- IBANs: ISO 13616; the check is ISO 7064's mod 97-10, the lengths are those of SWIFT's registry
 
 IBAN_START: Final = re.compile(r"(?<![A-Za-z])[A-Za-z]{2}[0-9]{2}(?=[ -]?[A-Za-z0-9])")
-SHORTEST_IBAN: Final = 15
 LONGEST_IBAN: Final = 34
 IBAN_DIGITS: Final = 8
 """Digits that the account part of any IBAN has at least; keeps "at10 this morning ..." from being one by chance."""
@@ -226,7 +244,9 @@ IBAN_LENGTHS: Final = {
         "ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 "
         "LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 "
         "PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 "
-        "YE30",
+        "YE30 "
+        # used, though not in the registry
+        "AO25 BF28 BJ28 CF27 CG27 CI28 CM27 CV25 DZ26 GA27 GQ27 GW25 IR26 KM27 MA28 MG27 ML28 NE28 SN28 TD27 TG28",
     )
 }
 
@@ -243,22 +263,19 @@ def _ibans(plain: str) -> Iterator[Span]:
 
 
 def _iban_at(plain: str, start: int) -> Span | None:
-    """The IBAN that starts here: as long as its country's are, or else as long as it can be."""
+    """The IBAN that starts here, as long as its country's are: among longer words one in a hundred fits by chance."""
     country = plain[start : start + 2].upper()
-    usual = IBAN_LENGTHS.get(country, 0)
-    length, rest, count, end = 4, 0, 0, 0
-    for at in _account(plain, start + 4):
+    places = list(islice(_account(plain, start + 4), IBAN_LENGTHS.get(country, 4) - 4))
+    if not places or len(places) < IBAN_LENGTHS[country] - 4:
+        return None
+    rest = count = 0
+    for at in places:
         factor, value = IBAN_VALUES[plain[at]]
         rest = (rest * factor + value) % 97
-        length += 1
         count += factor == 10
-        is_whole = length == usual or not plain[at + 1 : at + 2].isalnum()
-        if is_whole and length >= SHORTEST_IBAN and count >= IBAN_DIGITS and _checks(plain[start : start + 4], rest):
-            end = at + 1
-            if length == usual:
-                break
-    if not end:
+    if count < IBAN_DIGITS or not _checks(plain[start : start + 4], rest):
         return None
+    end = places[-1] + 1
     last = "".join(char for char in plain[end - 12 : end] if char.isalnum())[-4:].upper()
     return Span(start, end, f"[IBAN {country}…{last}]")
 
@@ -282,7 +299,7 @@ def _account(plain: str, at: int) -> Iterator[int]:
         at += 1
 
 
-# --- codes and passwords: found by the word that names them, in English, Spanish, German, French and Portuguese
+# --- codes and passwords: found by the word that names them, in the languages of the catalogues and in Italian
 
 
 def _words(text: str) -> frozenset[str]:
@@ -291,20 +308,30 @@ def _words(text: str) -> frozenset[str]:
 
 PASSWORD: Final = (
     r"passwords?|passwd|pwd|pass-?phrase|passwort|passw[öo]rter|kennwort|contrase(?:ñ|n\u0303?)as?|mots? de passe|mdp"
-    r"|senhas?|palavra[- ]passe|clave"
+    r"|senhas?|palavra[- ]passe|clave|parola d'ordine|पासवर्ड|(?:و|ب)?كلم[ةه] (?:ال)?(?:مرور|سر)ي?"
+    r"|(?:ال)?باسورد"
 )
 SHORT_PASSWORD: Final = r"pass|pw"
 CODE: Final = (
-    r"pins?|otp|cvv2?|cvc2?|csc|[ms]-?tan|tan|nip|[^\W\d_]{0,20}codes?|c[óo]digos?|einmal-?passwort|einmalkennwort"
-    r"|one[- ]time[- ](?:password|pin)|(?:karten)?pr[üu]f(?:ziffer|nummer)|cryptogramme"
+    r"pins?|otp|2fa|mfa|cvv2?|cvc2?|csc|[ms]-?tan|tan|nip|[^\W\d_]{0,20}codes?|c[óo]digos?|einmal-?passwort|einmalkennwort"
+    r"|one[- ]time[- ](?:password|pin)|(?:karten)?pr[üu]f(?:ziffer|nummer)|cryptogramme|geheim(?:zahl|nummer)|codic[ei]"
+    r"|(?:three|3|tres|três|drei|trois|tre) (?:last )?(?:digits|d[íi]gitos|ziffern|chiffres|cifre)|ओटीपी|पिन|सीवीवी|कोड"
+    r"|(?:و|ب)?(?:ال)?(?:رمز|كود)|(?:ال)?رقم(?:ي)? السري|رقم التعريف الشخصي"
 )
-BARE_CODE: Final = re.compile(r"codes?|c[óo]digos?", re.IGNORECASE)
+BARE_CODE: Final = re.compile(r"codes?|c[óo]digos?|codic[ei]|कोड|(?:و|ب)?(?:ال)?(?:رمز|كود)", re.IGNORECASE)
+OF_THE_CARD: Final = re.compile(
+    r"security|sicherheit|s[ée]curit[ée]|seguridad|seguran[çc]a|sicurezza|सुरक्षा|الأمان|الحماية|cvv|cvc", re.IGNORECASE
+)
+"""What makes of a code one of three digits."""
 NO_SECRET: Final = _words(
     """
     area bar barcode bic book booking branch color colour country coupon currency decline dial dialing dialling
     discount error errorcode fehlercode gift gutscheincode http invite item länder merchant order part post postal
     postcode product promo promocode promotion promotional qr qrcode rabattcode reason reference referral response
     routing shop sort source status statuscode store swift tax tracking unicode vorwahl voucher zip zipcode
+    barras cliente client commande desconto descuento erreur erro errore fehler pays país pedido postale producto
+    produto rabatt réduction sconto البريدي الخطأ المنتج الخصم العميل الطلب
+    एरर त्रुटि कूपन प्रोमो ऑफर डिस्काउंट पोस्टल ज़िप देश रेफरल बैंक शाखा आईएफएससी
     """
 )
 """Words that make of "code" something that is no secret, before it or in one word with it."""
@@ -327,17 +354,24 @@ STEMS: Final = (
         "tan",
         "nip",
     ),
-    *("code", "código", "codigo", "prüf", "pruf", "cryptogramme"),
+    *("code", "código", "codigo", "prüf", "pruf", "cryptogramme", "geheim", "codic", "2fa", "mfa"),
+    *("digit", "dígito", "ziffern", "chiffres", "cifre", "parola", "ओटीपी", "पिन", "सीवीवी", "कोड", "पासवर्ड"),
+    *("رمز", "كود", "السري", "التعريف", "كلم", "باسورد"),
 )
-PASSWORD_STEMS: Final = ("pass", "pwd", "pw", "kennw", "contrase", "mdp", "senha", "clave")
+PASSWORD_STEMS: Final = (
+    *("pass", "pwd", "pw", "kennw", "contrase", "mdp", "senha", "clave", "parola", "पासवर्ड", "كلم", "باسورد"),
+)
 SECRET_KEY: Final = re.compile(
     rf"(?<![^\W_])(?:{PASSWORD}|{SHORT_PASSWORD}|pin|otp|cvv2?|cvc2?|csc|passcode)(?![^\W_])", re.IGNORECASE
 )
 
-IS: Final = r"is|was|are|ist|war|lautet|es|era|son|est|était|etait|é|foi|eram"
+IS: Final = (
+    r"is|was|are|were|ist|war|lautet|lautete|sind|es|era|son|est|était|etait|sont|é|foi|eram|são|sao|è|e'|sono|है|हैं|था|थी|hai|tha"
+    r"|هو|هي|كان|كانت"
+)
 MY: Final = (
     r"my|your|the|our|his|her|mein|meine|dein|deine|ihr|ihre|der|die|das|mi|tu|su|el|la|mon|ma|votre|ton|le|meu|minha"
-    r"|seu|sua|o|a"
+    r"|seu|sua|o|a|il|lo|mio|mia|tuo|tua|suo|मेरा|मेरी|आपका|आपकी|mera|meri|aapka|apka"
 )
 ABOUT: Final = (
     rf"{IS}|{MY}|an|me|i|for|of|de|del|do|da|du|des|d|von|dem|für|fuer|para|pour|un|una|une|just|got|received|here"
@@ -345,17 +379,23 @@ ABOUT: Final = (
     r"|nueva|secret|secreto|verification|vérification|verificación|verificacion|verificação|verificacao|security"
     r"|sécurité|securite|seguridad|segurança|seguranca|access|acceso|accès|acces|acesso|login|confirmation"
     r"|confirmación|confirmacion|confirmação|validation|validación|authentication|autenticação|one-time|solo|uso|usage"
-    r"|unique|à"
+    r"|unique|à|that|it|to|by|via|per|par|por|que|me|j'ai|you|sent|arrived|reçu|recu|recibí|recibi|recibido|llegó|llego"
+    r"|enviaron|mandaron|recebi|chegou|che|ho|ricevuto|di|della|il|mio|verifica|conferma|sicurezza|accesso|monouso"
+    r"|visuel|confidentiel|on|back|side|reverse|auf|rückseite|rueckseite|hinten|atrás|atras|detrás|detras|reverso|verso"
+    r"|au|dos|sul|retro|card|tarjeta|karte|carte|cartão|cartao|carta|cvv2?|cvc2?|नंबर|नम्बर|का|की|आया|मिला|कार्ड|यह|कोड"
+    r"|ka|ki|aaya|mila|التحقق|التأكيد|التفعيل|الأمان|الحماية|السري|الخاص|بي|الدخول|البطاقة"
+    r"|للبطاقة|بطاقتي|حسابي|الذي|التي|وصلني|وصلتني|استلمته"
+    r"|[46][ -]digits?|(?:de )?[46] d[íi]gitos|à [46] chiffres|الخاصة|خلف|[46]-?stellig\w{0,2}"
 )
 THINGS: Final = (
     r"account|card|bank|app|banking|online|user|profile|debit|credit|wallet|mail|email|konto|karte|girokarte|cuenta"
-    r"|tarjeta|compte|carte|conta|cartão|cartao|and|und|y|et|e"
+    r"|tarjeta|compte|carte|conta|cartão|cartao|cajero|banco|atm|wifi|wi-fi|and|und|y|et|e"
 )
 GAP: Final = r"[\s:=#>*'\"(~\-]"
 CODE_DIGITS: Final = (
     r"(?:[0-9]{3}[ -][0-9]{3}(?![ -]?[0-9])|[0-9]{4}[ -][0-9]{4}(?![ -]?[0-9])"
     r"|[0-9]{2}[ -][0-9]{2}[ -][0-9]{2}(?![ -]?[0-9])|[0-9](?:[ -][0-9]){3,7}(?![ -]?[0-9])"
-    r"|[0-9]{3,8}(?![.,:/-]?[0-9]|[^\W\d_]))"
+    r"|[0-9]{3,8}(?![.,:/-]?[0-9]|[^\W\d_]))(?!\s?(?:[€$£₹%]|(?:EUR|USD|GBP|INR|euros?|dollars?|rupees)(?!\w)))"
 )
 
 SECRET_WORD: Final = re.compile(
@@ -367,8 +407,28 @@ CODE_AFTER: Final = re.compile(
     rf"{GAP}{{0,4}}(?:[A-Za-z]-)?(?P<value>{CODE_DIGITS})",
     re.IGNORECASE,
 )
+TOLD: Final = re.compile(
+    r"(?<!\w)(?:(?:it|which|that) (?:was|is)|(?:told|gave|sent) (?:him|her|them)(?: (?:the|it|that))?|les? (?:di|dije)"
+    r"|(?:ihm|ihr|ihnen) (?:den|die)|lui ai (?:donné|dit)|lhe (?:dei|disse)|gli ho (?:dato|detto))\s\Z",
+    re.IGNORECASE,
+)
+"""Before a code that was told to somebody."""
+
+TOLD_CODE: Final = re.compile(
+    r"[0-9]{3,8}(?![.,:/-]?[0-9]|[^\W\d_]|\s?(?:[€$£₹%]|(?:EUR|USD|GBP|INR|euros?|dollars?|rupees|times|days)(?!\w)))",
+    re.IGNORECASE,
+)
+
+EXPIRY_AND_CODE: Final = re.compile(
+    r"\[card …[0-9]{4}\][\s,;|:/-]{1,4}(?:exp\w{0,8}\W{0,3})?(?:0[1-9]|1[0-2])\s?[/-]\s?(?:20)?[0-9]{2}[\s,;|:/-]{1,4}"
+    r"(?P<value>[0-9]{3,4})(?![0-9]|[.,/:-][0-9])",
+    re.IGNORECASE,
+)
+"""What stands behind a card's number and its month: the code on its back."""
+
 CODE_BEFORE: Final = re.compile(
-    rf"(?<![\w.,/…-])(?:[A-Za-z]-)?(?P<value>{CODE_DIGITS})\s(?:{IS})\s(?:{MY})\s(?:\w{{1,20}}\s)?(?:(?:{ABOUT})\s){{0,3}}\Z",
+    rf"(?<![\w.,/…-])(?:[A-Za-z]-)?(?P<value>{CODE_DIGITS})\s(?:(?:{IS}|as|als|como|comme|come)\s(?:(?:{MY})\s)?|(?:{MY})\s)"
+    rf"(?:\w{{1,20}}\s)?(?:(?:{ABOUT})\s){{0,3}}\Z",
     re.IGNORECASE,
 )
 PASSWORD_AFTER: Final = re.compile(
@@ -382,7 +442,27 @@ PASSWORD_BEFORE: Final = re.compile(
 )
 QUOTED: Final = re.compile(r"\"[^\"\n]{1,100}\"|'[^'\n]{1,100}'|“[^”\n]{1,100}”|«[^»\n]{1,100}»|`[^`\n]{1,100}`")
 SPACE: Final = re.compile(r"\s")
-WORD_BEFORE: Final = re.compile(r"([^\W\d_]+)[\s-]\Z")
+WORD_BEFORE: Final = re.compile(r"((?:[^\W\d_]|[\u0900-\u097f])+)[\s-]\Z")
+LIKE_A_PASSWORD: Final = re.compile(r"(?!TKT-|https?:)(?=\S{0,40}[A-Za-z])[^\s\"'),;]{6,64}", re.IGNORECASE)
+"""A word of letters and digits, nearly next to what it is the password of, needs no verb between."""
+
+LONGEST_CLAUSE: Final = 60
+VERBS: Final = frozenset(f"{IS}|to".split("|"))
+ITS: Final = frozenset(MY.split("|"))
+NEAR: Final = frozenset(
+    f"{ABOUT}|{THINGS}|as|use|used|uso|usé|chose|set|entered|typed|tried|benutze|utilise".split("|")
+)
+ANOTHER_CLAUSE: Final = _words(
+    """
+    after amount and balance because before but e error et mais mas o or order pero porque since total und aber weil
+    when y
+    """
+)
+LETTERS: Final = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u097f'])+")
+SENTENCE_END: Final = re.compile(r"[.!?\n]")
+BEFORE_HAI: Final = re.compile(
+    r"[ \t]{1,3}(?P<value>(?=\S{0,40}[0-9#$!@%&*_])\S{3,64})\s(?:है|था|hai|tha)(?!\w)", re.IGNORECASE
+)
 MASKED: Final = ("[password]", "[code]", "[card …", "[IBAN ")
 LOOK: Final = 100
 """Characters before and after a word that are looked at."""
@@ -399,6 +479,10 @@ STATES: Final = _words(
     rejeté required reset right safe same saved secure set short should si sin so somehow still stolen strong su
     temporary than that the there this to too unbekannt und ungültig unknown unsafe up used using valid vergessen
     verkehrt very válida was weak weg what when where which why with working wrong ya you your zu à être
+    ab ancora aún bereits depuis desde doch encore già immer leider noch schon seit sempre since siempre
+    todavía toujours
+    bloccata bloccato corretta corretto errato giusta giusto molto rotta sbagliata sbagliato scaduta scaduto stata
+    stato troppo galat kya nahi nahin bhool sahi गलत ग़लत क्या नहीं सही خاطئة صحيحة خطأ نفسها غير ليست
     """
 )
 """What follows "the password is" without being one. Anything else is masked."""
@@ -428,7 +512,46 @@ def _code_near(plain: str, word: re.Match[str]) -> Span | None:
     previous = WORD_BEFORE.search(before[-30:]) if is_bare else None
     if previous is not None and previous[1].lower() in NO_SECRET:
         return None
-    return _code_after(plain, word.end(), shortest=4 if is_bare else 3) or _code_before(before, word.start())
+    shortest = 4 if is_bare and not OF_THE_CARD.search(plain[max(0, word.start() - 20) : word.end() + 30]) else 3
+    return (
+        _code_after(plain, word.end(), shortest)
+        or _code_before(before, word.start())
+        or _code_told(plain, word.end(), shortest)
+    )
+
+
+def _code_told(plain: str, at: int, shortest: int) -> Span | None:
+    """The code that "is", or that was told to somebody, in the same clause as the word for it."""
+    digit = DIGIT.search(plain, at, at + LONGEST_CLAUSE)
+    if digit is None or not (value := TOLD_CODE.match(plain, digit.start())) or len(value[0]) < shortest:
+        return None
+    between = plain[at : digit.start()]
+    told = between[-1:].isspace() and (_is_clause(between) or TOLD.search(between))
+    return Span(*value.span(), "[code]") if told and not SENTENCE_END.search(between) else None
+
+
+def _mixed_word(plain: str, at: int) -> Span | None:
+    """The word of letters and digits in the same clause as the word for a password."""
+    digit = DIGIT.search(plain, at, at + LONGEST_CLAUSE)
+    if digit is None:
+        return None
+    between = plain[at : digit.start()]
+    start = at + max(between.rfind(gap) for gap in " \t\n\"'(:=,;>→–") + 1
+    value = LIKE_A_PASSWORD.match(plain, start)
+    if value is None or start == at or value[0].startswith(MASKED):
+        return None
+    between = plain[at:start]
+    is_its = _is_clause(between) or {word.lower() for word in LETTERS.findall(between)} <= NEAR
+    return Span(*value.span(), "[password]") if is_its and not SENTENCE_END.search(between) else None
+
+
+def _is_clause(between: str) -> bool:
+    """Whether these words say that what follows is what stands before them: a few words of one clause and "is", or
+    "is my"."""
+    words = LETTERS.findall(between.lower())
+    if not 0 < len(words) <= 7 or "," in between or not (ANOTHER_CLAUSE | NO_SECRET).isdisjoint(words):
+        return False
+    return words[-1] in VERBS or (len(words) > 1 and words[-2] in VERBS and words[-1] in ITS)
 
 
 def _code_after(plain: str, at: int, shortest: int) -> Span | None:
@@ -450,6 +573,10 @@ def _password_near(plain: str, word: re.Match[str]) -> Span | None:
     match = PASSWORD_AFTER.match(plain[word.end() : word.end() + LOOK])
     if match is not None and (match["sign"] or not word["short"]):
         return _password_at(plain, word.end() + match.start("value"), bool(match["verb"]), bool(match["line"]))
+    if (span := _mixed_word(plain, word.end())) is not None:
+        return span
+    if found := BEFORE_HAI.match(plain[word.end() : word.end() + LOOK]):
+        return Span(word.end() + found.start("value"), word.end() + found.end("value"), "[password]")
     if word["short"]:
         return None
     before = plain[max(0, word.start() - LOOK) : word.start()]

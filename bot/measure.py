@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bot.errors import ConfigurationError
+from bot.ports import Usage
 
 REGISTRY = CollectorRegistry()
 
@@ -19,6 +20,14 @@ notifications = Counter(
 )
 reminders = Counter("firstline_reminders", "Reminders stored.", registry=REGISTRY)
 files = Counter("firstline_files", "What became of customers' files.", ["channel", "outcome"], registry=REGISTRY)
+tokens = Counter(
+    "firstline_model_tokens", "Tokens of calls to a model outside.", ["model", "direction"], registry=REGISTRY
+)
+cost = Counter("firstline_model_cost_dollars", "What those calls cost.", ["model"], registry=REGISTRY)
+remembered = Counter(
+    "firstline_model_remembered", "Messages classified by what a model said of the same text before.", registry=REGISTRY
+)
+doubted = Counter("firstline_model_doubted", "Answers to texts that give orders, left to a person.", registry=REGISTRY)
 failures = Counter("firstline_failures", "Pieces of work that failed, and went on.", ["what"], registry=REGISTRY)
 steps = Histogram(
     "firstline_step_seconds",
@@ -27,6 +36,14 @@ steps = Histogram(
     registry=REGISTRY,
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+
+
+def used(usage: Usage) -> None:
+    """Count what a call of a model outside has used."""
+    tokens.labels(usage.model, "in").inc(usage.tokens_in)
+    tokens.labels(usage.model, "out").inc(usage.tokens_out)
+    cost.labels(usage.model).inc(usage.cost)
+
 
 _tracer = trace.get_tracer("firstline")
 

@@ -330,13 +330,15 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Classification:
     """A classifier's answer. `confidence` is between 0 and 1, or None if nobody could say; it is never made up.
-    `thanks`: the text says thank you and nothing else, as far as this classifier can tell."""
+    `thanks`: the text says thank you and nothing else, as far as this classifier can tell. `missed`: a better one
+    was to be asked, and did not answer."""
 
     category: Category
     confidence: float | None
     reason: str
     classified_by: str
     thanks: bool = False
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

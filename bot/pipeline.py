@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from peewee import IntegrityError
 
-from bot import bounces, files, loops, measure, outbox, quarantine, reach, routing, wording
+from bot import bounces, files, loops, measure, outbox, quarantine, reach, routing, second_look, wording
 from bot.answers import Answers
 from bot.classify import NOBODY
 from bot.customers import identify
@@ -157,9 +157,12 @@ class Pipeline:
         now: datetime,
     ) -> Incident:
         """Write the incident, its first message, what leads to it, and its audit event; and, if the desk owes us its
-        id, the job of asking again. Should the number be taken already, another is drawn."""
+        id, or a better classifier its answer, the job of asking again. Should the number be taken already, another is
+        drawn."""
         if ticket.owed:
             jobs.add("link", incident_id, 0, {}, now + LINK_AGAIN_AFTER, now)
+        if said.missed:
+            second_look.owe(incident_id, said, now)
         before = place.incident
         identity = before.identity_id if before and is_ours(message) else identify(message, now)
         values: dict[str, Any] = {

@@ -33,6 +33,24 @@ Classifier = Callable[[str], Classification]
 """Classifies a masked text. Raises ClassificationFailed, and nothing else, when it has no usable answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call of a model outside has used: tokens, and what they cost, in dollars."""
+
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cost: float
+
+
+Meter = Callable[[Usage], None]
+"""Is told what a call has used, whether its answer was usable or not."""
+
+
+def unmetered(usage: Usage) -> None:
+    """The meter of a core that does not count."""
+
+
 class Sender(Protocol):
     """A way out. `send` is called by many threads at once.
 

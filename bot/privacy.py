@@ -25,6 +25,7 @@ from storage import (
     notifications,
     privacy,
     reach,
+    reviews,
     state,
 )
 from storage.database import Row
@@ -38,8 +39,8 @@ SOMEBODY_ELSE = "(somebody else)"
 
 FIGURES = frozenset(
     {
-        "opened", "reopened", "category", "category_confirmed", "assigned", "rated", "linked", "desk_closed",
-        "desk_reopened",
+        "opened", "reopened", "category", "category_confirmed", "reclassified", "assigned", "rated", "linked",
+        "desk_closed", "desk_reopened",
     }
 )  # fmt: skip
 """Lines of the audit trail whose before and after are numbers, names of agents and the like. All others may quote."""
@@ -525,6 +526,7 @@ NOTIFICATION = ("kind", "channel", "recipient", "message", "status", "attempts",
                 "created_at", "due_at", "sent_at")  # fmt: skip
 RATING = ("resolution", "score", "rated_at")
 FOLLOW_UP = ("kind", "opened_at", "due_at", "state", "done_at")
+REVIEW = ("text", "predicted", "confidence", "classified_by", "decided", "decided_at")
 DELIVERY = ("channel", "external_id", "received_at", "state", "error", "payload", "outcome")
 
 
@@ -540,6 +542,7 @@ def _incident(person: _Person, row: Row) -> dict[str, Any]:
         "notifications": [_pick(one, *NOTIFICATION) for one in owed],
         "ratings": [_pick(one, *RATING) for one in incidents.ratings(row["id"])],
         "follow_ups": [_pick(one, *FOLLOW_UP) for one in privacy.follow_ups(row["id"])],
+        "reviews": [_pick(one, *REVIEW) for one in reviews.of_incident(row["id"])],
     }
 
 

@@ -86,6 +86,14 @@ class Settings(FromEnvironment):
     classify_within: Duration = Field(
         timedelta(seconds=5), gt=timedelta(0), description="How long Gemini may take to classify."
     )
+    classifier: Literal["gemini", "local", "cascade"] | None = Field(
+        None,
+        description="Who classifies: gemini; local, the model inside; or cascade, Gemini only where that one is not "
+        "sure. Not set: gemini if there is a key, else local.",
+    )
+    classify_cache: int = Field(
+        1000, ge=0, le=1_000_000, description="How many of Gemini's answers are kept for messages that come again."
+    )
     ticket_within: Duration = Field(
         timedelta(seconds=3), gt=timedelta(0), description="How long the ticket desk may hold up a message."
     )

@@ -248,7 +248,8 @@ def entry(incident: Incident, to: Address, number: str, what: str, who: str, tex
 
 def _for_agents(written: Notice, incident: Incident) -> Notice:
     assigned = ((_say(ENGLISH, "agents.assignee"), incident.assignee),) if incident.assignee else ()
-    return replace(written, facts=_facts(incident, ENGLISH) + assigned, quote=quoted(incident.message))
+    about = (_about(incident, ENGLISH),) if incident.unsure else ()
+    return replace(written, facts=_facts(incident, ENGLISH) + about + assigned, quote=quoted(incident.message))
 
 
 def _since_opened(incident: Incident, now: datetime) -> str:
@@ -415,11 +416,16 @@ def _notice(
 
 
 def _facts(incident: Incident, language: str) -> tuple[tuple[str, str], ...]:
-    return (
+    """What a customer is told of their incident; what it is about only if somebody is sure of it."""
+    numbers = (
         (_say(language, "label.ticket"), incident.ticket_id),
         (_say(language, "label.incident"), _isolated(incident.id, language)),
-        (_say(language, "label.about"), category_word(incident.category, language)),
     )
+    return numbers if incident.unsure else (*numbers, _about(incident, language))
+
+
+def _about(incident: Incident, language: str) -> tuple[str, str]:
+    return _say(language, "label.about"), category_word(incident.category, language)
 
 
 def _isolated(name: str, language: str) -> str:

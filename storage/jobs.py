@@ -51,6 +51,31 @@ def add(kind: str, incident_id: str, number: int, payload: Mapping[str, Any], du
     return lane
 
 
+def add_reclassify(incident_id: str, payload: Mapping[str, Any], due_at: datetime, now: datetime) -> None:
+    """Owe another look at what an incident is about: once, and in a lane of its own, so that nothing waits for it.
+    Nobody but whoever does it locks this lane."""
+    lane = reclassify_lane(incident_id)
+    row = {
+        "lane": lane,
+        "kind": "reclassify",
+        "payload": dict(payload),
+        "dedupe": f"reclassify/{incident_id}",
+        "due_at": due_at,
+        "created_at": now,
+    }
+    insert(Job, [row], unless="dedupe")
+    lanes.wake({lane: due_at})
+
+
+def reclassify_lane(incident_id: str) -> str:
+    return f"job/reclassify/{incident_id}"
+
+
+def put_off(row_id: int, attempts: int, due_at: datetime) -> None:
+    """Have it done later."""
+    update(Job, row_id, {"due_at": due_at, "attempts": attempts})
+
+
 def done(row_id: int) -> None:
     update(Job, row_id, {"state": "done", "due_at": None, "error": None})
 

@@ -11,9 +11,10 @@ from uuid import uuid4
 
 from peewee import PeeweeException
 
+from storage import reviews
 from storage.database import Row, database, execute, rows, session
 from storage.dialect import locks_rows
-from storage.jobs import fetch_lane
+from storage.jobs import fetch_lane, reclassify_lane
 from storage.tables import (
     Alias,
     Attachment,
@@ -130,8 +131,12 @@ def follow_ups(incident_id: str) -> list[Row]:
 
 
 def jobs(incident_ids: Iterable[str]) -> list[Row]:
-    """List what was ever owed to the desk about these incidents."""
-    lanes = [lane for incident_id in incident_ids for lane in (f"job/{incident_id}", f"job/link/{incident_id}")]
+    """List what was ever owed to the desk about these incidents, and to them for want of a better classifier."""
+    lanes = [
+        lane
+        for incident_id in incident_ids
+        for lane in (f"job/{incident_id}", f"job/link/{incident_id}", reclassify_lane(incident_id))
+    ]
     return [row for some in _some(lanes) for row in rows(Job.select().where(Job.lane.in_(some)).order_by(Job.id))]
 
 
@@ -221,6 +226,7 @@ def erase_incident(incident_id: str, customer: str, resolved_by: str | None) -> 
     }
     Incident.update(**changes).where(Incident.id == incident_id).execute()
     Participant.delete().where(Participant.incident == incident_id).execute()
+    reviews.drop(incident_id)
 
 
 def erase_resolver(incident_id: str) -> None:
@@ -318,10 +324,10 @@ def code_mails(emails: Iterable[str]) -> list[Row]:
 
 def erase_job(row: Row) -> None:
     """Erase what a job tells the desk; whether it changes the ticket's status stays. The desk is no longer asked for a
-    ticket that it has not given us."""
+    ticket that it has not given us, and no classifier about what is erased."""
     payload = {name: "" if isinstance(value, str) else value for name, value in row["payload"].items()}
     changes: dict[str, Any] = {"payload": payload, "error": None}
-    if row["kind"] == "link":
+    if row["kind"] in ("link", "reclassify"):
         changes |= {"state": "done", "due_at": None}
     Job.update(**changes).where(Job.id == row["id"]).execute()
 

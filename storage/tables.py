@@ -204,6 +204,23 @@ class Event(Counted):
         table_name = "events"
 
 
+class Review(Counted):
+    """What a person has said an incident is about. `text`, `predicted`, `confidence` and `classified_by` are as they
+    were when the first person said so."""
+
+    incident = ForeignKeyField(Incident, unique=True)
+    text = TextField()
+    predicted = TextField()
+    confidence = DoubleField(null=True)
+    classified_by = TextField()
+    decided = TextField()
+    decided_by = TextField()
+    decided_at = UTCDateTimeField()
+
+    class Meta:
+        table_name = "reviews"
+
+
 class InboxMessage(Counted):
     """A message that is accepted: committed, masked, and the job of handling it."""
 
@@ -420,6 +437,7 @@ ALL = (
     Alias,
     Rating,
     Event,
+    Review,
     InboxMessage,
     Notification,
     Pace,

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.app import Firstline, World
 from bot.model import Address, Caller, Category, Classification, InboundMessage, MessageKind, Proof, Role
-from bot.ports import FileSource, TicketDesk
+from bot.ports import Classifier, FileSource, TicketDesk
 from bot.settings import Settings
 from storage import database, inbox, incidents, lanes
 from storage.tables import Event, Incident, Notification
@@ -35,7 +35,7 @@ def by_words(text: str) -> Classification:
 
 class House:
     """One process that works when it is told to. `mail` is its sender of mails, `chat` that of a chat, which may have a
-    `board`."""
+    `board`. `better` are classifiers that are asked before `classifier`."""
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class House:
         chat: Any = None,
         board: Address | None = None,
         files: Sequence[FileSource] = (),
+        better: Sequence[Classifier] = (),
         **settings: Any,
     ) -> None:
         self.clock = clock
@@ -55,6 +56,7 @@ class House:
             self.chat.board = board
         self.desk = desk
         self.classifier = classifier
+        self.better = better
         self.sources = files
         self.settings = Settings(_env_file=None, agents_email=AGENTS.key, link_key="k" * 32, **settings)  # type: ignore[call-arg]
         self.start()
@@ -62,7 +64,9 @@ class House:
     def start(self) -> None:
         """Begin anew, as after a crash: nothing is kept but the database, and what was sent."""
         channels: Any = [self.chat] if getattr(self.chat, "board", None) else []
-        world = World([self.mail, self.chat], [self.classifier], self.desk, self.clock, channels, self.sources)
+        world = World(
+            [self.mail, self.chat], [*self.better, self.classifier], self.desk, self.clock, channels, self.sources
+        )
         self.firstline = Firstline(self.settings, world, works=False)
         self._number = 0
 
