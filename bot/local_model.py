@@ -19,7 +19,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from bot import steering
 from bot.errors import ConfigurationError
+from bot.letter import body
 from bot.model import Category, Classification
 
 DEFAULT = Path(__file__).with_name("local_model.npz")
@@ -57,28 +59,10 @@ _LETTERS = (
 )
 _WORD_OR_END = re.compile(rf"(?:{_LETTERS})+|[.!?;\n।。！？]")
 _ENDS = frozenset(".!?;\n।。！？")
-_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
 _IGNORED = dict.fromkeys(
     [ord(mark) for mark in "'’‘ʼ`´"]
     + [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]
 )
-_NAMES = "|".join(name.replace("_", "[_ -]?") for name in CATEGORIES if name != Category.OTHER)
-_INSTRUCTIONS = re.compile(  # every gap is bounded, so that the search is linear
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|guidelines|above|everything)\b"
-    r"|\b(?:classify|categori[sz]e|label|tag|be (?:classified|categori[sz]ed|label?led|tagged))\b.{0,40}\bas\b"
-    r"|\b(?:classification|category)\W{1,4}(?:is|to|must|should|:|=)|\bcategory\W{1,4}:"
-    rf"|\b(?:answer|respond|reply)\s(?:only |just )?with\b.{{0,20}}\b(?:{_NAMES})\b"
-    rf"|\b(?:output|print|choose|pick|select|treat (?:this|it|me) as)\b.{{0,20}}\b(?:{_NAMES})\b"
-    rf"|\b(?:{'|'.join(name for name in CATEGORIES if name != Category.OTHER)})\b"
-    r"|\b(?:system (?:prompt|override)|developer message)\b|(?:^|[.!?,])[ >#*-]{0,5}(?:system|assistant|developer) ?:"
-    r"|<\|?/?(?:system|assistant|im_start|im_end)\b|\[/?inst\]|\byou are now (?:a|an|the|my)\b"
-    r"|\byou are (?:a|an|the) (?:\w{1,20} )?(?:classifier|language model)\b"
-    r"|\bconfidence\W{1,5}(?:of |is |to )?[01](?:\.\d{1,9})?\b"
-    r"|\bignor(?:iere?|ez?|a|ar)\b.{0,40}\b(?:anweisung(?:en)?|instrucciones|instructions|instruções|règles|regeln|reglas)\b"
-    r"|\bklassifiziere?\b|\bclasific(?:a|ar|alo|ue)\b|\bclass(?:e|ez|er)\b.{0,40}\bcomme\b",
-    re.MULTILINE,
-)
-
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _Numbers = NDArray[np.float64]
 _Hashes = NDArray[np.uint32]
@@ -269,57 +253,68 @@ class LocalModel:
         """Classify a text, of which the first LONGEST characters are read. Raises nothing; the confidence is always a
         number."""
         text = normalise(text)
-        instructed = _INSTRUCTIONS.search(text) is not None
+        instructed = steering.instructs(text)
         if instructed:
-            text = "".join(part for part in _SENTENCE.findall(text) if not _INSTRUCTIONS.search(part))
-        category, confidence, reason = self._judge(read(text))
+            text = steering.without_instructions(text)
+        category, confidence, reason = self._judge(read(body(text)))
         if instructed:
             confidence, reason = min(confidence, INSTRUCTED), INSTRUCTED_REASON
         return Classification(category, round(min(confidence, SUREST), 3), reason, "local")
 
     def probabilities(self, words: tuple[str, ...]) -> _Numbers:
         """Return the probability of each category, in the order of CATEGORIES, for one word or more read as a whole."""
-        return np.asarray(self._chances(self._spoken(features(words), len(words)), [(0, len(words))])[0])
+        return np.asarray(self._chances(self._said(features(words)).sum(axis=0)[None, :])[0])
 
     def _judge(self, reading: Reading) -> tuple[Category, float, str]:
         if not any(len(word) > 1 and any(map(str.isalpha, word)) for word in reading.words):
             return Category.OTHER, NOTHING_TO_READ, NO_WORDS_REASON
         found = features(reading.words)
         known = self._known(found.hashes)
-        spoken = self._spoken(found, len(reading.words))
+        said = self._said(found)
         # by their words: what is said again adds nothing
         distinct = {reading.words[start:end]: (start, end) for start, end in windows(reading)}
-        winner, confidence = combine(self._chances(spoken, list(distinct.values())))
+        total = _by_window(said, found, len(reading.words), list(distinct.values()))
+        winner, confidence = combine(self._chances(total))
         if known.mean() < FEW_KNOWN:
             return CATEGORIES[winner], min(confidence, NOT_UNDERSTOOD), UNKNOWN_REASON
-        for_winner = spoken[0, :, winner] - spoken[0, :, : len(CATEGORIES)].mean(axis=1)
-        return CATEGORIES[winner], confidence, _reason(reading.words, np.where(known, for_winner, 0))
+        alone = said[found.spans == 1]
+        for_winner = alone[:, winner] - alone[:, :-1].mean(axis=1)
+        weight = np.bincount(found.places[: len(alone)], weights=for_winner, minlength=len(reading.words))
+        return CATEGORIES[winner], confidence, _reason(reading.words, np.where(known, weight, 0))
 
     def _known(self, hashes: _Hashes) -> NDArray[np.bool_]:
         found = np.searchsorted(self.known, hashes).clip(max=len(self.known) - 1)
         return np.asarray(self.known[found] == hashes)
 
-    def _spoken(self, found: Features, words: int) -> _Numbers:
-        """Return what the features say: [span - 1, word, category], with the square of their length behind the last."""
+    def _said(self, found: Features) -> NDArray[np.float32]:
+        """Return what each feature says: a column a category, and behind the last the square of its length."""
         idf = self.idf[found.buckets] * np.float32(self.idf_step)
-        width = len(CATEGORIES) + 1
-        said = np.empty((len(idf), width), dtype=np.float32)
+        said = np.empty((len(idf), len(CATEGORIES) + 1), dtype=np.float32)
         np.multiply(self.weights[found.buckets], self.weight_steps, out=said[:, :-1])
         said[:, :-1] *= idf[:, None]
         said[:, -1] = np.where(idf > 0, idf, self.unmet) ** 2
-        cells = ((found.spans - 1) * words + found.places)[:, None] * width + np.arange(width)
-        summed = np.bincount(cells.ravel(), weights=said.ravel(), minlength=3 * words * width)
-        return np.asarray(summed.reshape(3, words, width), dtype=np.float64)
+        return said
 
-    def _chances(self, spoken: _Numbers, spans: list[tuple[int, int]]) -> _Numbers:
-        """Return the probability of each category in each window."""
-        upto = np.zeros((3, spoken.shape[1] + 1, spoken.shape[2]))
-        np.cumsum(spoken, axis=1, out=upto[:, 1:])
-        starts, ends = np.array(spans).T
-        total = sum(upto[k, ends] - upto[k, np.minimum(starts + k, ends)] for k in range(3))
+    def _chances(self, total: NDArray[np.floating[Any]]) -> _Numbers:
+        """Return the probability of each category in each window, of the sums of what its features say."""
         logits = (total[:, :-1] / np.sqrt(total[:, -1:]) + self.bias) / self.temperature
         chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+        return np.asarray(chances / chances.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _by_window(
+    said: NDArray[np.float32], found: Features, words: int, spans: list[tuple[int, int]]
+) -> NDArray[np.floating[Any]]:
+    """Add up what the features in each window say."""
+    if len(spans) == 1 and spans[0] == (0, words):
+        return said.sum(axis=0)[None, :]
+    width = said.shape[1]
+    cells = ((found.spans - 1) * words + found.places)[:, None] * width + np.arange(width)
+    by_word = np.bincount(cells.ravel(), weights=said.ravel(), minlength=3 * words * width).reshape(3, words, width)
+    upto = np.zeros((3, words + 1, width))
+    np.cumsum(by_word, axis=1, out=upto[:, 1:])
+    starts, ends = np.array(spans).T
+    return np.asarray(sum(upto[k, ends] - upto[k, np.minimum(starts + k, ends)] for k in range(3)))
 
 
 def _reason(words: tuple[str, ...], weight: _Numbers) -> str:

@@ -1,12 +1,15 @@
-"""Training messages written for this project (`training_data/`), a pattern a line, and what they expand to.
+"""The training messages that were written for this project (`training_data/`): a pattern a line, and what it expands to.
 
-In a pattern `[one|other]` is a choice and `{name}` stands for one of the words in its file's slot of that name.
+In a pattern `[one|other]` is a choice and `{name}` stands for one of the words in its file's slot of that name. A file
+has a table for each category that it has messages of; `remedies` are what people ask for whatever happened to them,
+`fillers` what they write around it; `unsure` are messages that several categories may claim.
 """
 
 import random
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +23,46 @@ TRIES = 3  # draws for each of them: patterns with few choices have few differen
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
-_SPACE_BEFORE = re.compile(r"\s+(?=[,.!?])|(?<=\s)\s+")
+_SPACE = re.compile(r"\s+(?=[,.!?])|(?<=\s)\s+")
 
 Shares = Mapping[Category, float]
 
 
-def messages(folder: Path = FOLDER) -> Iterator[tuple[str, Shares]]:
-    """Yield the messages of all files in `folder`, each with the shares of its categories; always the same ones, in the
-    same order. Raises ConfigurationError when a file is not such a one."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Messages with the shares of their categories, and the sentences that may stand beside any of them."""
+
+    messages: list[tuple[str, Shares]] = field(default_factory=list)
+    remedies: list[str] = field(default_factory=list)
+    fillers: list[str] = field(default_factory=list)
+
+
+def read(folder: Path = FOLDER) -> Written:
+    """Return what the files in `folder` expand to; always the same, in the same order. Raises ConfigurationError when a
+    file is not such a one."""
+    written = Written()
     for path in sorted(folder.glob("*.toml")):
         try:
-            yield from _of_file(tomllib.loads(path.read_text(encoding="utf-8")))
+            _add(written, tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
             raise ConfigurationError(f"{path} does not hold training messages ({type(exc).__name__}: {exc}).") from exc
+    return written
 
 
-def _of_file(data: dict[str, Any]) -> Iterator[tuple[str, Shares]]:
+def _add(written: Written, data: dict[str, Any]) -> None:
     slots = {name: words.split("|") for name, words in data.pop("slots", {}).items()}
+    written.remedies.extend(_all_of(data.pop("remedies", None), slots))
+    written.fillers.extend(_all_of(data.pop("fillers", None), slots))
     unsure = data.pop("unsure", [])
-    groups = [({Category(name): 1.0}, group["lines"]) for name, group in data.items()]
-    groups += [({Category(name): part for name, part in one["shares"].items()}, one["lines"]) for one in unsure]
-    for shares, lines in groups:
-        for pattern in lines.strip().splitlines():
-            for text in expand(pattern, slots):
-                yield text, shares
+    groups: list[tuple[Shares, Any]] = [({Category(name): 1.0}, group) for name, group in data.items()]
+    groups += [({Category(name): part for name, part in group["shares"].items()}, group) for group in unsure]
+    for shares, group in groups:
+        written.messages.extend((text, shares) for text in _all_of(group, slots))
+
+
+def _all_of(group: dict[str, str] | None, slots: Mapping[str, list[str]]) -> list[str]:
+    lines = group["lines"].strip().splitlines() if group else []
+    return [text for pattern in lines for text in expand(pattern, slots)]
 
 
 def expand(pattern: str, slots: Mapping[str, list[str]]) -> list[str]:
@@ -56,4 +75,4 @@ def expand(pattern: str, slots: Mapping[str, list[str]]) -> list[str]:
 def _one_of(pattern: str, slots: Mapping[str, list[str]], dice: random.Random) -> str:
     chosen = _CHOICE.sub(lambda found: dice.choice(found[1].split("|")), pattern)
     filled = _SLOT.sub(lambda found: dice.choice(slots[found[1]]), chosen)
-    return _SPACE_BEFORE.sub("", filled).strip()
+    return _SPACE.sub("", filled).strip()
