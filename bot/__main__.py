@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot import classify_cli
 from bot.errors import ConfigurationError, FirstlineError
 from bot.model import Caller, FileView, NotificationView, Role, TimelineEntry, tidy
 
@@ -29,6 +30,7 @@ token = typer.Typer(no_args_is_help=True, help="Tokens of the HTTP API: who may 
 app.add_typer(token, name="token")
 customers = typer.Typer(no_args_is_help=True, help="Who is who.")
 app.add_typer(customers, name="customers")
+app.add_typer(classify_cli.app, name="classify")
 
 out = Console(highlight=False, markup=False, emoji=False)  # what customers wrote is shown as they wrote it
 TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="Ticket number or incident id.")]

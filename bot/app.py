@@ -32,7 +32,7 @@ from bot.jobs import Jobs
 from bot.lanes import Lanes
 from bot.life import Life
 from bot.links import Links
-from bot.local_model import LocalModel
+from bot.local_model import DEFAULT, LocalModel
 from bot.model import Switch
 from bot.outbox import Outbox
 from bot.pages import Pages
@@ -104,6 +104,24 @@ class World:
         """Build what a command needs that changes incidents and leaves the work to others: to know the agents' boards.
         Raises ConfigurationError."""
         return cls(senders=(), classifiers=(), desk=None, channels=_channels(settings))
+
+
+def classifier_named(name: str) -> Classifier:
+    """Return one classifier alone, without the ladder: `local` or `gemini`. Raises ConfigurationError when it is not
+    set up."""
+    if name == "local":
+        return LocalModel.load().classify
+    within = Settings.read().classify_within.total_seconds()
+    for module in adapters.CLASSIFIERS:
+        if module.rpartition(".")[2] == name:
+            for classifier in import_module(module).classifiers(within):
+                return Guarded(classifier, Breaker("classifier"), within)
+    raise ConfigurationError(f"There is no classifier {name}: bot doctor says what would turn it on.")
+
+
+def artefact_size(name: str) -> int | None:
+    """Return the size of a classifier's artefact in bytes, or None if it has none here."""
+    return DEFAULT.stat().st_size if name == "local" else None
 
 
 def _channels(settings: Settings) -> list[Channel]:

@@ -78,12 +78,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The features of a reading. `buckets[k]` belongs to the word `places[k]`, which is the last of the `spans[k]`
-    words that the feature takes in. `hashes` has one number a word, for asking whether it is known."""
+    """The features of a reading. `buckets[k]` belongs to the word `places[k]`, which is the last of those that the
+    feature takes in. The first `sizes[0]` features take in one word, `sizes[1]` two, `sizes[2]` three. `hashes` has one
+    number a word, for asking whether it is known."""
 
     buckets: NDArray[np.int64]
     places: NDArray[np.int64]
-    spans: NDArray[np.int64]
+    sizes: tuple[int, int, int]
     hashes: _Hashes
 
 
@@ -115,11 +116,10 @@ def features(words: tuple[str, ...]) -> Features:
     pairs = hashes[:-1] * np.uint32(0x9E3779B1) + hashes[1:]
     skips = hashes[:-2] * np.uint32(0x85EBCA77) + hashes[2:] + np.uint32(1)
     every = np.arange(len(words))
-    sizes = [len(runs) + len(words), len(pairs), len(skips)]
     return Features(
         buckets=_spread(np.concatenate([runs, hashes, pairs, skips])) & (BUCKETS - 1),
         places=np.concatenate([places, every, every[1:], every[2:]]),
-        spans=np.repeat(np.arange(1, 4), sizes),
+        sizes=(len(runs) + len(words), len(pairs), len(skips)),
         hashes=hashes,
     )
 
@@ -133,10 +133,10 @@ def _character_runs(words: tuple[str, ...]) -> tuple[_Hashes, NDArray[np.int64]]
     for length in range(2, 6):
         rolling = rolling[:-1] * np.uint32(0x01000193) ^ codes[length - 1 :]  # FNV-1: its prime, its order
         if length > 2:
-            starts = np.flatnonzero(spaces[length - 2 : -1] == spaces[: len(rolling)])  # no space within
-            hashes.append(rolling[starts] + np.uint32(length))
-            places.append(spaces[starts + 1] - 1)
-    return np.concatenate(hashes), np.concatenate(places)
+            within = spaces[length - 2 : -1] == spaces[: len(rolling)]  # no space between its ends
+            hashes.append(rolling[within] + np.uint32(length))
+            places.append(spaces[1 : len(rolling) + 1][within])
+    return np.concatenate(hashes), np.concatenate(places) - 1
 
 
 def _spread(hashes: _Hashes) -> NDArray[np.int64]:
@@ -271,14 +271,11 @@ class LocalModel:
         found = features(reading.words)
         known = self._known(found.hashes)
         said = self._said(found)
-        # by their words: what is said again adds nothing
-        distinct = {reading.words[start:end]: (start, end) for start, end in windows(reading)}
-        total = _by_window(said, found, len(reading.words), list(distinct.values()))
-        winner, confidence = combine(self._chances(total))
+        winner, confidence = combine(self._chances(_by_window(said, found, reading)))
         if known.mean() < FEW_KNOWN:
             return CATEGORIES[winner], min(confidence, NOT_UNDERSTOOD), UNKNOWN_REASON
-        alone = said[found.spans == 1]
-        for_winner = alone[:, winner] - alone[:, :-1].mean(axis=1)
+        alone = said[: found.sizes[0]]
+        for_winner = alone[:, winner] - alone[:, :-1].sum(axis=1) / len(CATEGORIES)
         weight = np.bincount(found.places[: len(alone)], weights=for_winner, minlength=len(reading.words))
         return CATEGORIES[winner], confidence, _reason(reading.words, np.where(known, weight, 0))
 
@@ -302,18 +299,17 @@ class LocalModel:
         return np.asarray(chances / chances.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _by_window(
-    said: NDArray[np.float32], found: Features, words: int, spans: list[tuple[int, int]]
-) -> NDArray[np.floating[Any]]:
-    """Add up what the features in each window say."""
-    if len(spans) == 1 and spans[0] == (0, words):
+def _by_window(said: NDArray[np.float32], found: Features, reading: Reading) -> NDArray[np.floating[Any]]:
+    """Add up what the features in each window say. What is said again, word by word, adds nothing."""
+    if len(reading.words) <= READ_WHOLE:
         return said.sum(axis=0)[None, :]
-    width = said.shape[1]
-    cells = ((found.spans - 1) * words + found.places)[:, None] * width + np.arange(width)
+    words, width = len(reading.words), said.shape[1]
+    cells = (np.repeat(np.arange(3), found.sizes) * words + found.places)[:, None] * width + np.arange(width)
     by_word = np.bincount(cells.ravel(), weights=said.ravel(), minlength=3 * words * width).reshape(3, words, width)
     upto = np.zeros((3, words + 1, width))
     np.cumsum(by_word, axis=1, out=upto[:, 1:])
-    starts, ends = np.array(spans).T
+    distinct = {reading.words[start:end]: (start, end) for start, end in windows(reading)}
+    starts, ends = np.array(list(distinct.values())).T
     return np.asarray(sum(upto[k, ends] - upto[k, np.minimum(starts + k, ends)] for k in range(3)))
 
 

@@ -14,7 +14,7 @@ _TOPICS = rf"(?:{_NAMES}|fraud|scam|refund|duplicate|account lock|failed|stateme
 _INSTRUCTIONS = re.compile(  # every gap is bounded, so that the search is linear
     r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|guidelines|above|everything|told)\b"
     r"|\b(?:classify|categori[sz]e|label|tag|be (?:classified|categori[sz]ed|label?led|tagged))\b.{0,40}\bas\b"
-    rf"|\b(?:mark|file|flag|treat|route|sort|put|log|assign|set|pretend)\b.{{0,40}}\b(?:as|under|into|in|to|tag|is an?)\b.{{0,12}}\b{_TOPICS}"
+    rf"|\b(?:mark|file|flag|treat|route|sort|put|assign|set|pretend)\b.{{0,40}}\b(?:as|under|into|in|to|tag|is an?)\b.{{0,12}}\b{_TOPICS}"
     r"|\b(?:classification|category|class|label)\W{1,4}(?:is|to|must|should|:|=)|\b(?:category|label|class)\W{0,4}[:=]"
     r"|\b(?:right|correct|only|proper) (?:answer|category|class|label|output)\b|\byour (?:answer|output) (?:must|should)\b"
     rf"|\b(?:answer|respond|reply)\s(?:only |just )?with\b.{{0,20}}\b(?:{_NAMES})\b"
@@ -33,6 +33,14 @@ _INSTRUCTIONS = re.compile(  # every gap is bounded, so that the search is linea
     r"|वर्गीकृत|(?:निर्देश|अनदेखा).{0,40}(?:अनदेखा|निर्देश)|صنف|تجاهل.{0,40}(?:تعليمات|السابق)",
     re.MULTILINE,
 )
+_HINTS = (  # a text without any of these instructs nobody; looking for them is much quicker
+    "ignor", "disregard", "forget", "overrid", "classif", "categor", "label", "tag", "mark", "file", "flag", "treat",
+    "route", "sort", "put", "assign", "set ", "pretend", "class", "answer", "respon", "reply", "repeat", "choose", "pick",
+    "select", "_", "system", "developer", "instruct", "assistant", "for the ai", "for ai", "to ai", "model", "to bot",
+    "the bot", "inst]", "you are now", "you must", "confidence", "json", "fier", "zier", "oubli", "olvid", "neger",
+    "vergiss", "sklas", "ordne", "ordnen", "clas", "etiquet", "rotul", "marc", "निर्देश", "वर्गीकृत", "صنف", "تجاهل",
+    "correct", "right", "only", "proper",
+)  # fmt: skip
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁոаοεικν", "aeopcyxijsdnaoeikv")  # Cyrillic, Armenian, Greek: to dodge the search
 _WORD = re.compile(r"[^\W\d_]{2}")
 _SPACED_OUT = re.compile(r"\b(?:\w ){4,30}\w\b")
@@ -41,7 +49,8 @@ _SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
 
 def instructs(text: str) -> bool:
     """Whether the text, or a part of it, is meant for a machine that sorts messages."""
-    return _INSTRUCTIONS.search(_plain(text)) is not None
+    plain = _plain(text)
+    return any(hint in plain for hint in _HINTS) and _INSTRUCTIONS.search(plain) is not None
 
 
 def without_instructions(text: str) -> str:

@@ -6,7 +6,6 @@ claim teach the model to be unsure. The messages written for this project (`bot/
 The same folder makes the same artefact, byte by byte, with the same libraries.
 """
 
-import csv
 import random
 import re
 import time
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot import local_model, patterns, variants
+from bot import labelled, local_model, patterns, variants
 from bot.errors import ConfigurationError
 from bot.local_model import BUCKETS, CATEGORIES, LocalModel
 from bot.model import Category
@@ -96,27 +95,9 @@ def _require_scikit_learn() -> None:
         raise ConfigurationError("Training needs scikit-learn: pip install 'firstline[train]'") from None
 
 
-def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"There is no {path}: --data names the folder that holds train.csv and dev.csv."
-        ) from None
-    missing = [name for name in columns if not rows or rows[0].get(name) is None]
-    if missing:
-        raise ConfigurationError(f"{path} has no rows with: {', '.join(missing)}.")
-    return rows
-
-
 def read_labelled(path: Path) -> list[Labelled]:
-    """Read a CSV file with the columns `text` and `label`. Raises ConfigurationError when it is not such a file."""
-    rows = _rows(path, ["text", "label"])
-    wrong = sorted({row["label"] for row in rows} - set(CATEGORIES))
-    if wrong:
-        raise ConfigurationError(f"{path} has labels that are no category: {', '.join(wrong[:5])}.")
-    return [Labelled(row["text"], tuple(float(row["label"] == name) for name in CATEGORIES)) for row in rows]
+    """Read a file of labelled messages. Raises ConfigurationError when it is not such a file."""
+    return [Labelled(text, tuple(float(label == name) for name in CATEGORIES)) for text, label in labelled.read(path)]
 
 
 def read_ambiguous(data: Path) -> list[Labelled]:
@@ -124,9 +105,9 @@ def read_ambiguous(data: Path) -> list[Labelled]:
     form "(one vs another)", have equal shares; if none, `other` has all. Without the files there are none."""
     if not (data / "ambiguous.csv").exists() or not (data / "mapping.csv").exists():
         return []
-    intents = _rows(data / "mapping.csv", ["source", "source_label", "reason"])
+    intents = labelled.rows(data / "mapping.csv", ["source", "source_label", "reason"])
     claims = {(row["source"], row["source_label"]): _claims(row["reason"]) for row in intents}
-    rows = _rows(data / "ambiguous.csv", ["text", "source", "source_label", "split"])
+    rows = labelled.rows(data / "ambiguous.csv", ["text", "source", "source_label", "split"])
     return [
         Labelled(row["text"], claims[row["source"], row["source_label"]]) for row in rows if row["split"] == "train"
     ]

@@ -39,7 +39,7 @@ _Message = tuple[str, Shares]
 
 def composed(written: Written, dice: random.Random) -> Iterator[_Message]:
     """Yield messages of two or three sentences: a cause with what is asked for, a problem between fillers, a problem
-    with a question, two problems of which one does more harm, and the fillers alone."""
+    with a question, two problems of which one does more harm, and the fillers alone, whole and in pieces."""
     plain = [(text, next(iter(shares))) for text, shares in written.messages if len(shares) == 1 and text.isascii()]
     by_category = {name: [text for text, category in plain if category == name] for name in Category}
     for text, category in plain:
@@ -57,7 +57,9 @@ def composed(written: Written, dice: random.Random) -> Iterator[_Message]:
                 yield _joined(dice.sample([text, dice.choice(others)], 2), dice), {category: 1.0}
     for text in written.fillers:
         yield text, {Category.OTHER: 1.0}
-        yield _joined([text, dice.choice(written.fillers)], dice), {Category.OTHER: 1.0}
+        words = " ".join([text, *(dice.choice(written.fillers) for _ in range(2))]).split()
+        start = dice.randrange(len(words) // 2 + 1)
+        yield " ".join(words[start : start + dice.randint(4, 16)]), {Category.OTHER: 1.0}
 
 
 def _joined(parts: Sequence[str], dice: random.Random) -> str:

@@ -30,30 +30,30 @@ Hey guys,
 Good evening to you all,
 """
 BEFORE = """\
-I am writing to you because the phone line was busy the whole morning and the music got on my nerves.
-We have banked with you since my parents opened a savings book for me in 1994, and so far I could not complain.
-First of all let me say that your colleague Mrs Patel in the Croydon branch has always been very kind to me.
-I am seventy-one and not too good with computers, so my granddaughter is helping me to write this.
-Last weekend we were at the seaside with the children and the weather was lovely, which is why I only saw this today.
-Sorry for the long message, I want to give you all the details so that nobody has to ask me again.
-I work shifts at the hospital, therefore I only get round to my paperwork at night.
-I had a chat with your bot yesterday and it did not understand a word of what I was telling it.
-My husband normally looks after these matters but he is abroad for his work until the end of the month.
-As you may know I run a small bakery with three employees and every day counts for us.
-I recommended you to several friends of mine and two of them have joined since.
-I have read your help pages from top to bottom and found nothing about it.
+Our choir rehearses on Thursdays, and that is where somebody gave me this address and said that you answer quickly.
+It took me three evenings to find out where one can write to you at all, the form on the site is well hidden.
+I look after an allotment and keep bees, so between April and September I hardly ever sit at a desk.
+My late mother used to say that one should always put things in writing, and I have kept to that.
+Just to give you some background, I joined in 2011 when your office was still opposite the town hall.
+I teach chemistry at the secondary school and we were in the middle of marking the exams.
+Before I come to the point I would like to mention that the young man at the reception was a gem.
+The last time we spoke you asked me to describe matters in my own words, so here I go.
+Being a long distance lorry driver I get decent reception only at the service areas.
+We have just had our second baby, hence I am typing this with one thumb.
+My flatmate reckons that you never read these mails, let us see whether he is right.
+After the storm we had no electricity for two days and I could not switch on anything.
 """
 AFTER = """\
-I would be grateful if somebody could look into it before the weekend.
-Please let me know what you need from me, I can scan any papers.
-You can reach me on the number below after five, or simply answer to this mail.
-I have attached two screenshots so that you can see what I mean.
-It would be nice to hear from a real person this time.
-I am sure that there is a simple explanation and look forward to hearing from you.
-My neighbour told me that your team solved her matter within a day, so I am hopeful.
-I do not want to go to the ombudsman about it, but I will if I have to.
-Should you have any questions, my reference number is at the bottom.
-By the way, congratulations on the new branch, it looks very modern.
+It would take a load off my mind if this could be dealt with by Thursday.
+Do tell me if you require any form filled in, I am happy to come by in person.
+The mornings suit me best, but not on Wednesdays because then I have physiotherapy.
+I trust that you will look at this with the necessary care.
+Please acknowledge that this has arrived.
+If I am barking up the wrong tree, kindly pass this on to whoever is in charge.
+Whatever you decide, explain it in plain words, I am not a lawyer.
+You will find my particulars underneath.
+I am keeping a copy of this letter for my own files.
+The new leaflets that you sent round look smart, my compliments to whoever drew them.
 """
 CLOSINGS = """\
 Kind regards\\n{name}\\n{street}\\nTel. 020 7946 0{number}
