@@ -116,7 +116,8 @@ def classifier_named(name: str) -> Classifier:
         if module.rpartition(".")[2] == name:
             for classifier in import_module(module).classifiers(within):
                 return Guarded(classifier, Breaker("classifier"), within)
-    raise ConfigurationError(f"There is no classifier {name}: bot doctor says what would turn it on.")
+    says = next((switch.says for switch in switches() if switch.name == name and not switch.on), "there is none")
+    raise ConfigurationError(f"The classifier {name} is not set up: {says}.")
 
 
 def artefact_size(name: str) -> int | None:

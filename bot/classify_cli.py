@@ -58,7 +58,7 @@ def message(line: str) -> str:
     if line.lstrip().startswith("{"):
         try:
             data = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return line
         if isinstance(data, dict) and isinstance(data.get("text"), str):
             return str(data["text"])

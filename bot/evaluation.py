@@ -150,6 +150,4 @@ def calibration_error(answers: Sequence[Answer], bins: int = BINS) -> float:
     bands: dict[int, list[Answer]] = {}
     for answer in answers:
         bands.setdefault(max(0, math.ceil(answer.confidence * bins) - 1), []).append(answer)
-    return sum(
-        abs(sum(answer.hit - answer.confidence for answer in band)) / len(answers) for band in bands.values()
-    )
+    return sum(abs(sum(answer.hit - answer.confidence for answer in band)) / len(answers) for band in bands.values())

@@ -8,23 +8,27 @@ import re
 
 _QUOTED = re.compile(r"^[ \t]*[>|].*$", re.MULTILINE)
 _HISTORY = re.compile(
-    r"^[ \t]*(?:-{2,}[ \t]*(?:original message|forwarded message|ursprüngliche nachricht|mensaje original|message d'origine)"
+    r"^[ \t]*(?:-{2,}[ \t]*(?:original message|forwarded message|ursprüngliche nachricht|mensaje original"
+    r"|message d'origine)"
     r"|on [^\n]{5,100} wrote:|am [^\n]{5,100} schrieb[^\n]{0,80}:|el [^\n]{5,100} escribió:|le [^\n]{5,100} a écrit ?:"
     r"|from: [^\n]{1,100}\n[ \t]*(?:sent|date|to|subject):|von: [^\n]{1,100}\n[ \t]*(?:gesendet|datum|an|betreff):)",
     re.MULTILINE,
 )
 _CLOSING = re.compile(
-    r"^[ \t]*(?:--[ \t]*$|sent from my |get outlook for |(?:(?:with |my )?(?:kind|kindest|best|warm|many thanks and )[ \t]?regards"
-    r"|regards|thanks and regards|best wishes|all the best|yours (?:sincerely|faithfully|truly)|sincerely|cheers"
+    r"^[ \t]*(?:--[ \t]*$|sent from my |get outlook for "
+    r"|(?:(?:with |my )?(?:kind|kindest|best|warm|many thanks and )[ \t]?regards|regards|thanks and regards"
+    r"|best wishes|all the best|yours (?:sincerely|faithfully|truly)|sincerely|cheers"
     r"|(?:many )?thanks(?: in advance)?|thank you|mit freundlichen grüßen|(?:viele|beste|liebe) grüße|mfg|vg"
-    r"|(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|cordialement|cordiali saluti|atenciosamente)[ \t]*[,.!]?[ \t]*$)",
+    r"|(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|cordialement|cordiali saluti|atenciosamente)"
+    r"[ \t]*[,.!]?[ \t]*$)",
     re.MULTILINE,
 )
 _GREETING = re.compile(
-    r"^\s*(?:(?:dear|hello|hi|hey|good (?:morning|afternoon|evening|day)|hallo|guten tag|sehr geehrte[^\n]{0,20}|hola|buenos días"
-    r"|buenas tardes|bonjour|estimad[oa]s?)\b[^\n]{0,40}|to whom it may concern)[,!:.]?[ \t]*\n",
+    r"^\s*(?:(?:dear|hello|hi|hey|good (?:morning|afternoon|evening|day)|hallo|guten tag|sehr geehrte[^\n]{0,20}"
+    r"|hola|buenos días|buenas tardes|bonjour|estimad[oa]s?)\b[^\n]{0,40}|to whom it may concern)[,!:.]?[ \t]*\n",
 )
 _WORD = re.compile(r"[^\W\d_]{2}")
+_SAYS_SOMETHING = re.compile(r"(?:[^\W\d_]{2,30}[\W\d_]{1,30}){2}[^\W\d_]{2}")  # three words; "hi all" says nothing
 
 
 def body(text: str) -> str:
@@ -33,7 +37,7 @@ def body(text: str) -> str:
         return text
     rest = _QUOTED.sub("", text)
     for end in (_HISTORY, _CLOSING):
-        found = next((found for found in end.finditer(rest) if _WORD.search(rest, 0, found.start())), None)
+        found = next((found for found in end.finditer(rest) if _SAYS_SOMETHING.search(rest, 0, found.start())), None)
         if found:
             rest = rest[: found.start()]
     rest = _GREETING.sub("", rest)

@@ -1,4 +1,4 @@
-"""The training messages that were written for this project (`training_data/`): a pattern a line, and what it expands to.
+"""The training messages written for this project (`training_data/`): a pattern a line, and what it expands to.
 
 In a pattern `[one|other]` is a choice and `{name}` stands for one of the words in its file's slot of that name. A file
 has a table for each category that it has messages of; `remedies` are what people ask for whatever happened to them,

@@ -10,38 +10,44 @@ import re
 from bot.model import Category
 
 _NAMES = "|".join(name.replace("_", "[_ -]?") for name in Category if name != Category.OTHER)
-_TOPICS = rf"(?:{_NAMES}|fraud|scam|refund|duplicate|account lock|failed|statement|other|urgent)"
+_TOPICS = rf"(?:{_NAMES}|fraud|scam|duplicate|refund)"
 _INSTRUCTIONS = re.compile(  # every gap is bounded, so that the search is linear
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|guidelines|above|everything|told)\b"
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}"
+    r"\b(?:instructions?|prompts?|rules|guidelines|above|everything|told)\b"
     r"|\b(?:classify|categori[sz]e|label|tag|be (?:classified|categori[sz]ed|label?led|tagged))\b.{0,40}\bas\b"
-    rf"|\b(?:mark|file|flag|treat|route|sort|put|assign|set|pretend)\b.{{0,40}}\b(?:as|under|into|in|to|tag|is an?)\b.{{0,12}}\b{_TOPICS}"
+    r"|\b(?:mark|file|flag|treat|route|sort|put|assign|set|pretend)\b.{0,40}\b(?:as|under|into|tag|is an?)\b"
+    rf".{{0,12}}\b{_TOPICS}"
     r"|\b(?:classification|category|class|label)\W{1,4}(?:is|to|must|should|:|=)|\b(?:category|label|class)\W{0,4}[:=]"
-    r"|\b(?:right|correct|only|proper) (?:answer|category|class|label|output)\b|\byour (?:answer|output) (?:must|should)\b"
+    r"|\b(?:right|correct|only|proper) (?:answer (?:is|here)|category|class|label|output)\b"
+    r"|\byour (?:answer|output) (?:must|should)\b|\b(?:class|category|label|priority) to\b"
     rf"|\b(?:answer|respond|reply)\s(?:only |just )?with\b.{{0,20}}\b(?:{_NAMES})\b"
     rf"|\b(?:output|print|choose|pick|select|answer|repeat)\b.{{0,30}}\b(?:{_NAMES})\b"
     rf"|\b(?:{'|'.join(name for name in Category if name != Category.OTHER)})\b"
     r"|\b(?:system (?:prompt|override)|developer message|new instructions?)\b"
-    r"|(?:^|[.!?,])[ >#*-]{0,5}(?:system|assistant|developer) ?[:,]|\b(?:note to|for) (?:the )?(?:ai|assistant|model|bot)\b"
+    r"|(?:^|[.!?,])[ >#*-]{0,5}(?:system|assistant|developer) ?[:,]"
+    r"|\b(?:note to|for) (?:the )?(?:ai|assistant|model|bot)\b"
     r"|<\|?/?(?:system|assistant|im_start|im_end)\b|\[/?inst\]|\byou are now (?:a|an|the|my|dan)\b"
     r"|\byou are (?:a|an|the) (?:\w{1,20} )?(?:classifier|language model)\b|\byou must (?:output|answer|choose)\b"
     r"|\bconfidence\W{1,5}(?:of |is |to )?[01](?:\.\d{1,9})?\b|\b(?:as|return|output) (?:\w{1,10} )?json\b"
-    r"|\b(?:ignorier|ignore[zr]?\b|ignora|oubli|olvid|negeer|zignoruj|vergiss).{0,40}\b(?:anweisung|instru|consigne|règle"
-    r"|regel|regla|istruzion|polece)\w*"
+    r"|\b(?:ignorier|ignore[zr]?\b|ignora|oubli|olvid|negeer|zignoruj|vergiss).{0,40}"
+    r"\b(?:anweisung|instru|consigne|règle|regel|regla|istruzion|polece)\w*"
     r"|\b(?:klassifizier|kategorisier|classificeer|sklasyfikuj)\w*|\bord(?:ne|nen sie)\b.{0,40}\b(?:als|unter)\b"
     r"|\bclasific(?:a|ar|alo|ue)\b|\bclas\w{1,9}\b.{0,40}\bcom(?:[oe]|me)\b"
-    r"|\b(?:etiquet|étiquet|rotul|etichett|marqu|marca).{0,30}\bcom[oe]\b"
+    r"|\b(?:etiquet|étiquet|rotul|etichett|marqu|marca).{0,30}\bcom(?:[oe]|me)\b"
     r"|वर्गीकृत|(?:निर्देश|अनदेखा).{0,40}(?:अनदेखा|निर्देश)|صنف|تجاهل.{0,40}(?:تعليمات|السابق)",
     re.MULTILINE,
 )
 _HINTS = (  # a text without any of these instructs nobody; looking for them is much quicker
     "ignor", "disregard", "forget", "overrid", "classif", "categor", "label", "tag", "mark", "file", "flag", "treat",
-    "route", "sort", "put", "assign", "set ", "pretend", "class", "answer", "respon", "reply", "repeat", "choose", "pick",
-    "select", "_", "system", "developer", "instruct", "assistant", "for the ai", "for ai", "to ai", "model", "to bot",
-    "the bot", "inst]", "you are now", "you must", "confidence", "json", "fier", "zier", "oubli", "olvid", "neger",
-    "vergiss", "sklas", "ordne", "ordnen", "clas", "etiquet", "rotul", "marc", "निर्देश", "वर्गीकृत", "صنف", "تجاهل",
-    "correct", "right", "only", "proper",
+    "route", "sort", "put", "assign", "set ", "pretend", "class", "answer", "respon", "reply", "repeat", "choose",
+    "pick", "select", "_", "system", "developer", "instruct", "assistant", "or ai", "to ai", " the ai", "model", " bot",
+    "inst]", "you are now", "you must", "confidence", "json", "print", "priority", "zier", "oubli", "olvid", "negeer",
+    "vergiss", "sklas", "ordne", "clas", "tiquet", "etichett", "rotul", "marc", "marqu", "निर्देश", "वर्गीकृत",
+    "صنف", "تجاهل",
 )  # fmt: skip
-_LOOKALIKES = str.maketrans("аеорсухіјѕԁոаοεικν", "aeopcyxijsdnaoeikv")  # Cyrillic, Armenian, Greek: to dodge the search
+_LOOKALIKES = str.maketrans(
+    "аеорсухіјѕԁոаοεικν", "aeopcyxijsdnaoeikv"
+)  # Cyrillic, Armenian, Greek: to dodge the search
 _WORD = re.compile(r"[^\W\d_]{2}")
 _SPACED_OUT = re.compile(r"\b(?:\w ){4,30}\w\b")
 _SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")

@@ -28,10 +28,11 @@ STRENGTH = 12.0  # of the logistic regression: the inverse of its regularisation
 ROUNDS = 400
 AMBIGUOUS_WEIGHT = 0.5  # of an ambiguous row, all its categories together; a plain row weighs 1
 VARIANT_WEIGHT = 0.5
-MISTYPED = 0.7  # share of the rows that are learnt with typing errors as well
-MISTYPED_OTHER = 0.2  # the same for the category `other`: of its many rows a part will do
+MISTYPED = 0.9  # share of the rows that are learnt with typing errors as well
+MISTYPED_OTHER = 0.25  # the same for the category `other`: of its many rows a part will do
 SHORTENED = 0.15
 SEED = 20
+LEAST_WEIGHT = 2  # in steps; what is less decides nothing, and without it the artefact is a sixth smaller
 MET_TWICE = 2  # texts in which a feature or a word must stand to be known
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -222,6 +223,7 @@ def _rounded_weights(
     steps[steps == 0] = 1
     weights = np.zeros((BUCKETS, len(CATEGORIES)), dtype=np.int8)
     weights[met] = np.rint(coefficients / steps[:, None]).T
+    weights[np.abs(weights) < LEAST_WEIGHT] = 0
     return weights, steps
 
 

@@ -12,14 +12,11 @@ from bot.model import Category
 from bot.patterns import Shares, Written
 
 MISTYPED = (0.03, 0.12)  # share of the letters that are wrong: from, to
-BESIDE = dict(  # the keys around a key
-    zip(
-        "qwertyuiopasdfghjklzxcvbnm",
-        "wa qase wsdr edft rfgy tghu yhji ujko iklp ol qwsz awedxz serfcx drtgvc ftyhbv gyujnb huikmn jiolm "
-        "kop asx zsdc xdfv cfgb vghn bhjm njk".split(),
-        strict=True,
-    )
-)
+BESIDE = {  # the keys around a key
+    "q": "wa", "w": "qase", "e": "wsdr", "r": "edft", "t": "rfgy", "y": "tghu", "u": "yhji", "i": "ujko", "o": "iklp",
+    "p": "ol", "a": "qwsz", "s": "awedxz", "d": "serfcx", "f": "drtgvc", "g": "ftyhbv", "h": "gyujnb", "j": "huikmn",
+    "k": "jiolm", "l": "kop", "z": "asx", "x": "zsdc", "c": "xdfv", "v": "cfgb", "b": "vghn", "n": "bhjm", "m": "njk",
+}  # fmt: skip
 SPELT = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ı": "i", "ł": "l"}  # what has no accent that could be dropped
 SHORT = {
     "you": "u", "your": "ur", "are": "r", "please": "pls", "because": "cuz", "and": "n", "for": "4", "to": "2",

@@ -4,6 +4,8 @@ All sets here were written for this project, before the training sentences in bo
 them; none of them is trained on.
 """
 
+# ruff: noqa: E501
+
 import csv
 import random
 from pathlib import Path
@@ -11,13 +13,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SEED = 8
 WRONG = 0.08  # share of the letters that are mistyped
-BESIDE = dict(
-    zip(
-        "qwertyuiopasdfghjklzxcvbnm",
-        "wa qes wrd etf ryg tuh yij uok ipl ol qsz adwx sfec dgrv fhtb gjyn hkum jli k;o asx zdc xfv cgb vhn bjm nk".split(),
-        strict=False,
-    )
-)
+BESIDE = {  # the keys around a key
+    "q": "wa", "w": "qes", "e": "wrd", "r": "etf", "t": "ryg", "y": "tuh", "u": "yij", "i": "uok", "o": "ipl",
+    "p": "ol", "a": "qsz", "s": "adwx", "d": "sfec", "f": "dgrv", "g": "fhtb", "h": "gjyn", "j": "hkum", "k": "jli",
+    "l": "k;o", "z": "asx", "x": "zdc", "c": "xfv", "v": "cgb", "b": "vhn", "n": "bjm", "m": "nk",
+}  # fmt: skip
 
 GREETINGS = """\
 Dear Sir or Madam,
@@ -30,30 +30,30 @@ Hey guys,
 Good evening to you all,
 """
 BEFORE = """\
-Our choir rehearses on Thursdays, and that is where somebody gave me this address and said that you answer quickly.
-It took me three evenings to find out where one can write to you at all, the form on the site is well hidden.
-I look after an allotment and keep bees, so between April and September I hardly ever sit at a desk.
-My late mother used to say that one should always put things in writing, and I have kept to that.
-Just to give you some background, I joined in 2011 when your office was still opposite the town hall.
-I teach chemistry at the secondary school and we were in the middle of marking the exams.
-Before I come to the point I would like to mention that the young man at the reception was a gem.
-The last time we spoke you asked me to describe matters in my own words, so here I go.
-Being a long distance lorry driver I get decent reception only at the service areas.
-We have just had our second baby, hence I am typing this with one thumb.
-My flatmate reckons that you never read these mails, let us see whether he is right.
-After the storm we had no electricity for two days and I could not switch on anything.
+Winters are long up here on the island and the ferry comes on Tuesdays, so post takes its time.
+Let me start by thanking Mr Osei, who walked me through the tablet settings in February.
+I restore grandfather clocks for a living, which is to say that I value precision.
+Our lodger, a very nice Dutch student, pointed out the contact form to me over supper.
+Until the spring I was under the impression that one could settle such things at the post office.
+Being deaf in one ear I prefer the written word to your call centre.
+As the treasurer of the bowling club I deal with four banks, and yours is the one closest to our green.
+There was quite some commotion in our street on account of the marathon, hence my slow reaction.
+Your magazine had a crossword on page nine that my aunt and I could not crack, what was seven down?
+I ought to have got in touch earlier, but the harvest does not wait for anybody.
+When I signed on all those years ago, a clerk with a moustache promised me that I would always get a straight answer.
+Since the kids have flown the nest I have taken up watercolours and correspondence.
 """
 AFTER = """\
-It would take a load off my mind if this could be dealt with by Thursday.
-Do tell me if you require any form filled in, I am happy to come by in person.
-The mornings suit me best, but not on Wednesdays because then I have physiotherapy.
-I trust that you will look at this with the necessary care.
-Please acknowledge that this has arrived.
-If I am barking up the wrong tree, kindly pass this on to whoever is in charge.
-Whatever you decide, explain it in plain words, I am not a lawyer.
-You will find my particulars underneath.
-I am keeping a copy of this letter for my own files.
-The new leaflets that you sent round look smart, my compliments to whoever drew them.
+My diary is empty after the twentieth, in case you wish to arrange something.
+Rest assured that I bear no grudge.
+A short line in reply will do nicely.
+I would rather not go through the whole rigmarole of passing from desk to desk.
+If memory serves, the folder on your side carries the initials GH.
+Feel free to be blunt, I can take it.
+I shall be out on the boat until teatime.
+Kindly excuse the handwriting font, my niece set it up for me and I have no idea how to alter it.
+Your patience with an old fellow is much appreciated.
+May I suggest that you water the ferns in the lobby, they look thirsty.
 """
 CLOSINGS = """\
 Kind regards\\n{name}\\n{street}\\nTel. 020 7946 0{number}
@@ -70,7 +70,15 @@ On Tue, 4 Mar 2025 at 10:1{digit}, Support <support@bank.example> wrote:\\n> Dea
 -----Original Message-----\\nFrom: Customer Care <care@bank.example>\\nSent: Monday\\nSubject: Your request {number}\\n\\nThank you for your patience. A colleague will get back to you shortly.\\nNever share your password or PIN with anybody.
 > Hello {name},\\n> is there anything else that we can do for you?\\n> Please rate our service.
 """
-NAMES = ["Margaret Hill", "Tomasz Nowak", "Aisha Rahman", "J. P. Lindqvist", "Dr Eleanor Marsh", "Ravi", "Mrs B. Okafor"]
+NAMES = [
+    "Margaret Hill",
+    "Tomasz Nowak",
+    "Aisha Rahman",
+    "J. P. Lindqvist",
+    "Dr Eleanor Marsh",
+    "Ravi",
+    "Mrs B. Okafor",
+]
 STREETS = ["14 Acacia Avenue, Leeds", "Flat 3, 77 Mill Lane, Bristol", "PO Box 118, Dover"]
 
 
