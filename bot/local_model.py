@@ -40,6 +40,7 @@ CLAUSE = 16  # words in a window at most
 STEP = 8  # words from one window of a long clause to the next
 SHORT_CLAUSE = 4  # words; anything shorter is read together with its neighbour
 FAINT = 0.3  # what a window must exceed to count as a sign: thirty faint signs are no strong one
+LEAST_SIGN = 0.3  # what all windows together must show of a problem; a letter without any is `other`
 
 FEW_KNOWN = 0.5  # share of known words below which a message counts as not understood
 NOT_UNDERSTOOD = 0.4
@@ -180,10 +181,10 @@ def combine(chances: _Numbers) -> tuple[int, float]:
     strength = 1 - np.prod(1 - signs, axis=0)
     causes = strength.copy()
     causes[REMEDY] = 0
-    strength[REMEDY] *= 1 - causes.max()
+    strength[REMEDY] *= 1 - causes.max() ** 2
     best = int(strength.argmax())
-    if strength[best] < 0.5:
-        return OTHER, float(chances[:, OTHER].min())
+    if strength[best] < LEAST_SIGN:
+        return OTHER, float(1 - strength[best])
     return best, float(strength[best] ** 2 / strength.sum())
 
 
@@ -319,10 +320,15 @@ def _by_window(said: NDArray[np.float32], found: Features, reading: Reading) -> 
     return np.asarray(sum(upto[k, ends] - upto[k, np.minimum(starts + k, ends)] for k in range(3)))
 
 
+def _is_written(word: str) -> bool:
+    """Whether a word is letters and their vowel signs only."""
+    return all(letter.isalpha() or unicodedata.category(letter)[0] == "M" for letter in word)
+
+
 def _reason(words: tuple[str, ...], weight: _Numbers) -> str:
     """Name the one or two known words that spoke most for the winner, in the order of the text; under 80 characters."""
     strongest = sorted(place for place in np.argsort(-weight, kind="stable")[:2].tolist() if weight[place] > 0)
-    named = [place for place in strongest if words[place].isalpha()]
+    named = [place for place in strongest if _is_written(words[place])]
     if not named:
         return "no word stands out"
     glue = " " if len(named) == 2 and named[1] == named[0] + 1 else '" and "'

@@ -30,30 +30,30 @@ Hey guys,
 Good evening to you all,
 """
 BEFORE = """\
-Winters are long up here on the island and the ferry comes on Tuesdays, so post takes its time.
-Let me start by thanking Mr Osei, who walked me through the tablet settings in February.
-I restore grandfather clocks for a living, which is to say that I value precision.
-Our lodger, a very nice Dutch student, pointed out the contact form to me over supper.
-Until the spring I was under the impression that one could settle such things at the post office.
-Being deaf in one ear I prefer the written word to your call centre.
-As the treasurer of the bowling club I deal with four banks, and yours is the one closest to our green.
-There was quite some commotion in our street on account of the marathon, hence my slow reaction.
-Your magazine had a crossword on page nine that my aunt and I could not crack, what was seven down?
-I ought to have got in touch earlier, but the harvest does not wait for anybody.
-When I signed on all those years ago, a clerk with a moustache promised me that I would always get a straight answer.
-Since the kids have flown the nest I have taken up watercolours and correspondence.
+You may recall that we corresponded in the autumn about the parking spaces behind your building.
+As a midwife I am on call most nights, and the pager has a habit of going off whenever I open my laptop.
+Allow me to introduce myself, I have taken over the household affairs from my brother-in-law since his stroke.
+We emigrated from Chile in the nineties and I still count in pesos when nobody listens.
+The heating engineer has been hammering in the cellar since dawn, so pardon any lapses in concentration.
+Some people collect stamps, I collect correspondence with institutions, and yours fills a whole binder.
+On the phone your assistant advised me to describe things at leisure and in full sentences.
+My physics tutor maintains that every problem shrinks once it is written down, so let me try.
+Last but not least of my worries this spring, after the broken boiler and the wasps in the attic, comes this.
+I sing in a barbershop quartet, we perform at care homes, and it keeps me rather busy.
+It must be seven or eight years since I last had any reason to contact you, which speaks for you.
+Our town has no branch any longer, the nearest one is a bus ride of fifty minutes away.
 """
 AFTER = """\
-My diary is empty after the twentieth, in case you wish to arrange something.
-Rest assured that I bear no grudge.
-A short line in reply will do nicely.
-I would rather not go through the whole rigmarole of passing from desk to desk.
-If memory serves, the folder on your side carries the initials GH.
-Feel free to be blunt, I can take it.
-I shall be out on the boat until teatime.
-Kindly excuse the handwriting font, my niece set it up for me and I have no idea how to alter it.
-Your patience with an old fellow is much appreciated.
-May I suggest that you water the ferns in the lobby, they look thirsty.
+A neighbour witnessed all of it and would gladly confirm.
+If it is easier for you, ring the landline and let it chime for a while, I am slow on the stairs.
+I do not expect miracles, merely a tidy answer.
+Perhaps you could forward this to the department that deals with such things.
+My train leaves on Saturday, after that I am at the lakes without any signal.
+Kindly tell me the name of whoever picks this up.
+I have underlined the important bit in my notes at home but cannot do so here.
+For what it is worth, the rest of your service has been splendid.
+No need to send flowers, an honest reply is plenty.
+Excuse the length, brevity never was my strong suit.
 """
 CLOSINGS = """\
 Kind regards\\n{name}\\n{street}\\nTel. 020 7946 0{number}
