@@ -107,11 +107,13 @@ class World:
 
 
 def classifier_named(name: str) -> Classifier:
-    """Return one classifier alone, without the ladder: `local` or `gemini`. Raises ConfigurationError when it is not
-    set up."""
+    """Return one classifier alone, for a command: `local` or `gemini`. What it logs goes to stderr. Raises
+    ConfigurationError when it is not set up."""
+    settings = Settings.read()
+    set_up_logging(settings)
     if name == "local":
         return LocalModel.load().classify
-    within = Settings.read().classify_within.total_seconds()
+    within = settings.classify_within.total_seconds()
     for module in adapters.CLASSIFIERS:
         if module.rpartition(".")[2] == name:
             for classifier in import_module(module).classifiers(within):

@@ -62,10 +62,13 @@ _WORD_OR_END = re.compile(rf"(?:{_LETTERS})+|[.!?;\n।。！？]")
 _ENDS = frozenset(".!?;\n।。！？")
 _DOUBLED = re.compile(r"([^\W\d_])\1+")
 _FIRST_OF_PAIR, _FIRST_OF_SKIP, _LETTERS_OF = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D)
+_FNV_PRIME = np.uint32(0x01000193)
 _IGNORED = dict.fromkeys(
     [ord(mark) for mark in "'’‘ʼ`´"]
     + [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]
 )
+_FOR_RATHER_THAN_ALL = np.eye(len(CATEGORIES), len(CATEGORIES) + 1, dtype=np.float32)  # one category against the mean
+_FOR_RATHER_THAN_ALL[:, :-1] -= 1 / len(CATEGORIES)
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _Numbers = NDArray[np.float64]
 _Hashes = NDArray[np.uint32]
@@ -136,14 +139,15 @@ def _character_runs(words: str) -> tuple[_Hashes, NDArray[np.int64]]:
     codes = np.frombuffer(f" {words} ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
     spaces = np.cumsum(codes == ord(" "))
     rolling = codes.astype(np.uint32)
-    hashes, places = [], []
+    hashes, places, within = [], [], []
     for length in range(2, 6):
-        rolling = rolling[:-1] * np.uint32(0x01000193) ^ codes[length - 1 :]  # FNV-1: its prime, its order
+        rolling = rolling[:-1] * _FNV_PRIME ^ codes[length - 1 :]  # FNV-1: its order
         if length > 2:
-            within = spaces[length - 2 : -1] == spaces[: len(rolling)]  # no space between its ends
-            hashes.append(rolling[within] + np.uint32(length))
-            places.append(spaces[1 : len(rolling) + 1][within])
-    return np.concatenate(hashes), np.concatenate(places) - 1
+            hashes.append(rolling + np.uint32(length))
+            places.append(spaces[1 : len(rolling) + 1])
+            within.append(spaces[length - 2 : -1] == spaces[: len(rolling)])  # no space between its ends
+    kept = np.concatenate(within)
+    return np.concatenate(hashes)[kept], np.concatenate(places)[kept] - 1
 
 
 def _spread(hashes: _Hashes) -> NDArray[np.int64]:
@@ -279,16 +283,14 @@ class LocalModel:
         known = self._known(found.hashes)
         said = self._said(found)
         winner, confidence = combine(self._chances(_by_window(said, found, reading)))
-        if known.mean() < FEW_KNOWN:
+        if np.count_nonzero(known) < FEW_KNOWN * len(known):
             return CATEGORIES[winner], min(confidence, NOT_UNDERSTOOD), UNKNOWN_REASON
-        alone = said[: found.sizes[0]]
-        for_winner = alone[:, winner] - alone[:, :-1].sum(axis=1) / len(CATEGORIES)
-        weight = np.bincount(found.places[: len(alone)], weights=for_winner, minlength=len(reading.words))
-        return CATEGORIES[winner], confidence, _reason(reading.words, np.where(known, weight, 0))
+        alone = said[: found.sizes[0]] @ _FOR_RATHER_THAN_ALL[winner]
+        weight = np.bincount(found.places[: len(alone)], weights=alone, minlength=len(reading.words))
+        return CATEGORIES[winner], confidence, _reason(reading.words, (weight * known).tolist())
 
     def _known(self, hashes: _Hashes) -> NDArray[np.bool_]:
-        found = np.searchsorted(self.known, hashes).clip(max=len(self.known) - 1)
-        return np.asarray(self.known[found] == hashes)
+        return np.asarray(self.known.take(np.searchsorted(self.known, hashes), mode="clip") == hashes)
 
     def _said(self, found: Features) -> NDArray[np.float32]:
         """Return what each feature says: a column a category, and behind the last the square of its length."""
@@ -325,9 +327,10 @@ def _is_written(word: str) -> bool:
     return all(letter.isalpha() or unicodedata.category(letter)[0] == "M" for letter in word)
 
 
-def _reason(words: tuple[str, ...], weight: _Numbers) -> str:
+def _reason(words: tuple[str, ...], weight: list[float]) -> str:
     """Name the one or two known words that spoke most for the winner, in the order of the text; under 80 characters."""
-    strongest = sorted(place for place in np.argsort(-weight, kind="stable")[:2].tolist() if weight[place] > 0)
+    speaking = [place for place, much in enumerate(weight) if much > 0]
+    strongest = sorted(sorted(speaking, key=lambda place: -weight[place])[:2])
     named = [place for place in strongest if _is_written(words[place])]
     if not named:
         return "no word stands out"

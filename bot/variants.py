@@ -51,7 +51,9 @@ def composed(written: Written, dice: random.Random) -> Iterator[_Message]:
         if category in _LESSER and dice.random() < 0.3:
             others = by_category[dice.choice(sorted(_LESSER[category]))]
             if others:
-                yield _joined(dice.sample([text, dice.choice(others)], 2), dice), {category: 1.0}
+                other = dice.choice(others)
+                both = [f"{other} because {text}", _joined(dice.sample([text, other], 2), dice)]
+                yield dice.choice(both), {category: 1.0}
     for text in written.fillers:
         yield text, {Category.OTHER: 1.0}
         words = " ".join([text, *(dice.choice(written.fillers) for _ in range(2))]).split()

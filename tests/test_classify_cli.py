@@ -30,10 +30,14 @@ def labelled(tmp_path: Path) -> Path:
     return path
 
 
-def predicted(given: bytes, *arguments: str) -> list[dict[str, object]]:
+def predicted(given: bytes, *arguments: str, **settings: str) -> list[dict[str, object]]:
     """Return what comes out for what goes in."""
     done = subprocess.run(
-        [str(BOT), "classify", "predict", *arguments], input=given, env=environment(), capture_output=True, timeout=30
+        [str(BOT), "classify", "predict", *arguments],
+        input=given,
+        env=environment(**settings),
+        capture_output=True,
+        timeout=30,
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -89,6 +93,12 @@ def test_messages_come_out_in_the_order_in_which_they_came_in() -> None:
     assert [one["text"] for one in found] == [*texts, " two\nlines "]
     assert found[0]["category"] == "duplicate_payment"
     assert all(set(one) == {"text", "category", "confidence"} for one in found)
+
+
+def test_a_message_that_could_not_be_classified_is_other_without_a_confidence() -> None:
+    settings = {"GEMINI_API_KEY": "a-key", "GEMINI_BASE_URL": "http://127.0.0.1:9/gemini"}
+    found = predicted(b"charged twice", "--classifier", "gemini", **settings)
+    assert found == [{"text": "charged twice", "category": "other", "confidence": None}]
 
 
 def test_bytes_that_are_no_text_are_answered_as_well() -> None:
