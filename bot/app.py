@@ -32,7 +32,7 @@ from bot.jobs import Jobs
 from bot.lanes import Lanes
 from bot.life import Life
 from bot.links import Links
-from bot.local_model import LocalModel
+from bot.local_model import DEFAULT, LocalModel
 from bot.memory import share_one_arena
 from bot.model import Switch
 from bot.operators import Operators
@@ -125,6 +125,19 @@ def _classifiers(settings: Settings) -> list[Classifier]:
     if settings.classifier == "cascade":
         rungs = [Cascade(local, one) for one in rungs]
     return [*rungs, local]
+
+
+def classifier_named(name: str) -> Classifier:
+    """Return one classifier alone, for a command: `local`, `gemini` or `cascade`. What it logs goes to stderr. Raises
+    ConfigurationError when it is not set up."""
+    settings = Settings.read()
+    set_up_logging(settings)
+    return _classifiers(settings.model_copy(update={"classifier": name}))[0]
+
+
+def artefact_size(name: str) -> int | None:
+    """Return the size of a classifier's artefact in bytes, or None if it has none here."""
+    return DEFAULT.stat().st_size if name == "local" else None
 
 
 def _channels(settings: Settings) -> list[Channel]:

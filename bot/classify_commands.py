@@ -8,9 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bot.classify_cli import app as classify
 from bot.reviews import Report
-
-classify = typer.Typer(no_args_is_help=True, help="How well messages are classified.")
 
 
 def add_commands(app: typer.Typer) -> None:
