@@ -28,7 +28,7 @@ lint: $(VENV)/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-BENCHMARKS := intake slack telegram pipeline follow_ups start
+BENCHMARKS := intake slack telegram pipeline follow_ups start classify
 
 bench: $(VENV)/ready-dev
 	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py; done

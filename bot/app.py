@@ -32,7 +32,7 @@ from bot.jobs import Jobs
 from bot.lanes import Lanes
 from bot.life import Life
 from bot.links import Links
-from bot.local_model import LocalModel
+from bot.local_model import DEFAULT, LocalModel
 from bot.model import Switch
 from bot.outbox import Outbox
 from bot.pages import Pages
@@ -122,6 +122,27 @@ def _classifiers(settings: Settings) -> list[Classifier]:
     if settings.classifier == "cascade":
         rungs = [Cascade(local, one) for one in rungs]
     return [*rungs, local]
+
+
+def classifier_named(name: str) -> Classifier:
+    """Return one classifier alone, for a command: `local` or `gemini`. What it logs goes to stderr. Raises
+    ConfigurationError when it is not set up."""
+    settings = Settings.read()
+    set_up_logging(settings)
+    if name == "local":
+        return LocalModel.load().classify
+    within = settings.classify_within.total_seconds()
+    for module in adapters.CLASSIFIERS:
+        if module.rpartition(".")[2] == name:
+            for classifier in import_module(module).classifiers(within):
+                return Guarded(classifier, Breaker("classifier"), within)
+    says = next((switch.says for switch in switches() if switch.name == name and not switch.on), "there is none")
+    raise ConfigurationError(f"The classifier {name} is not set up: {says}.")
+
+
+def artefact_size(name: str) -> int | None:
+    """Return the size of a classifier's artefact in bytes, or None if it has none here."""
+    return DEFAULT.stat().st_size if name == "local" else None
 
 
 def _channels(settings: Settings) -> list[Channel]:

@@ -1,4 +1,5 @@
-"""`bot classify`: how well messages are classified."""
+"""`bot classify report`: how well messages were classified, by what agents decided. The group's other commands are in
+`classify_cli`."""
 
 import json
 from pathlib import Path
@@ -8,9 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bot.classify_cli import app as classify
 from bot.reviews import Report
-
-classify = typer.Typer(no_args_is_help=True, help="How well messages are classified.")
 
 
 def add_commands(app: typer.Typer) -> None:

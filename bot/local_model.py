@@ -19,12 +19,14 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from bot import steering
 from bot.errors import ConfigurationError
+from bot.letter import body
 from bot.model import Category, Classification
 
 DEFAULT = Path(__file__).with_name("local_model.npz")
 FORMAT = 1
-BUCKETS = 1 << 17
+BUCKETS = 1 << 18
 CATEGORIES = tuple(Category)
 REMEDY = CATEGORIES.index(Category.REFUND_REQUEST)
 OTHER = CATEGORIES.index(Category.OTHER)
@@ -38,12 +40,13 @@ CLAUSE = 16  # words in a window at most
 STEP = 8  # words from one window of a long clause to the next
 SHORT_CLAUSE = 4  # words; anything shorter is read together with its neighbour
 FAINT = 0.3  # what a window must exceed to count as a sign: thirty faint signs are no strong one
+LEAST_SIGN = 0.3  # what all windows together must show of a problem; a letter without any is `other`
 
 FEW_KNOWN = 0.5  # share of known words below which a message counts as not understood
 NOT_UNDERSTOOD = 0.4
 NOTHING_TO_READ = 0.2
 INSTRUCTED = 0.3
-SUREST = 0.99  # the temperature was fitted on messages much like those of the training; customers write others
+SUREST = 0.997  # the temperature was fitted on messages much like those of the training; customers write others
 
 NO_WORDS_REASON = "no words to go by"
 UNKNOWN_REASON = "hardly any known words; for a person to check"
@@ -57,28 +60,15 @@ _LETTERS = (
 )
 _WORD_OR_END = re.compile(rf"(?:{_LETTERS})+|[.!?;\n।。！？]")
 _ENDS = frozenset(".!?;\n।。！？")
-_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
+_DOUBLED = re.compile(r"([^\W\d_])\1+")
+_FIRST_OF_PAIR, _FIRST_OF_SKIP, _LETTERS_OF = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D)
+_FNV_PRIME = np.uint32(0x01000193)
 _IGNORED = dict.fromkeys(
     [ord(mark) for mark in "'’‘ʼ`´"]
     + [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]
 )
-_NAMES = "|".join(name.replace("_", "[_ -]?") for name in CATEGORIES if name != Category.OTHER)
-_INSTRUCTIONS = re.compile(  # every gap is bounded, so that the search is linear
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|guidelines|above|everything)\b"
-    r"|\b(?:classify|categori[sz]e|label|tag|be (?:classified|categori[sz]ed|label?led|tagged))\b.{0,40}\bas\b"
-    r"|\b(?:classification|category)\W{1,4}(?:is|to|must|should|:|=)|\bcategory\W{1,4}:"
-    rf"|\b(?:answer|respond|reply)\s(?:only |just )?with\b.{{0,20}}\b(?:{_NAMES})\b"
-    rf"|\b(?:output|print|choose|pick|select|treat (?:this|it|me) as)\b.{{0,20}}\b(?:{_NAMES})\b"
-    rf"|\b(?:{'|'.join(name for name in CATEGORIES if name != Category.OTHER)})\b"
-    r"|\b(?:system (?:prompt|override)|developer message)\b|(?:^|[.!?,])[ >#*-]{0,5}(?:system|assistant|developer) ?:"
-    r"|<\|?/?(?:system|assistant|im_start|im_end)\b|\[/?inst\]|\byou are now (?:a|an|the|my)\b"
-    r"|\byou are (?:a|an|the) (?:\w{1,20} )?(?:classifier|language model)\b"
-    r"|\bconfidence\W{1,5}(?:of |is |to )?[01](?:\.\d{1,9})?\b"
-    r"|\bignor(?:iere?|ez?|a|ar)\b.{0,40}\b(?:anweisung(?:en)?|instrucciones|instructions|instruções|règles|regeln|reglas)\b"
-    r"|\bklassifiziere?\b|\bclasific(?:a|ar|alo|ue)\b|\bclass(?:e|ez|er)\b.{0,40}\bcomme\b",
-    re.MULTILINE,
-)
-
+_FOR_RATHER_THAN_ALL = np.eye(len(CATEGORIES), len(CATEGORIES) + 1, dtype=np.float32)  # one category against the mean
+_FOR_RATHER_THAN_ALL[:, :-1] -= 1 / len(CATEGORIES)
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _Numbers = NDArray[np.float64]
 _Hashes = NDArray[np.uint32]
@@ -94,12 +84,13 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The features of a reading. `buckets[k]` belongs to the word `places[k]`, which is the last of the `spans[k]`
-    words that the feature takes in. `hashes` has one number a word, for asking whether it is known."""
+    """The features of a reading. `buckets[k]` belongs to the word `places[k]`, which is the last of those that the
+    feature takes in. The first `sizes[0]` features take in one word, `sizes[1]` two, `sizes[2]` three. `hashes` has one
+    number a word, for asking whether it is known."""
 
     buckets: NDArray[np.int64]
     places: NDArray[np.int64]
-    spans: NDArray[np.int64]
+    sizes: tuple[int, int, int]
     hashes: _Hashes
 
 
@@ -124,35 +115,39 @@ def read(normalised: str) -> Reading:
 
 
 def features(words: tuple[str, ...]) -> Features:
-    """Hash the words, pairs, pairs with one word between, and runs of characters in words. The numbers are the same on
-    every machine and in every version of Python, and there are at most a constant times as many as characters."""
-    hashes = np.array([crc32(word.encode("utf-8", "surrogatepass")) for word in words], dtype=np.uint32)
-    runs, places = _character_runs(words)
-    pairs = hashes[:-1] * np.uint32(0x9E3779B1) + hashes[1:]
-    skips = hashes[:-2] * np.uint32(0x85EBCA77) + hashes[2:] + np.uint32(1)
+    """Hash the words, the letters of each in alphabetical order, pairs, pairs with one word between, and runs of
+    characters in words; doubled letters count as one. The numbers are the same on every machine and in every version of
+    Python, and there are at most a constant times as many as characters."""
+    joined = _DOUBLED.sub(r"\1", " ".join(words))
+    written = [word.encode("utf-8", "surrogatepass") for word in joined.split(" ")]
+    hashes = np.array([crc32(word) for word in written], dtype=np.uint32)
+    letters = np.array([crc32(bytes(sorted(word))) for word in written], dtype=np.uint32) ^ _LETTERS_OF
+    runs, places = _character_runs(joined)
+    pairs = hashes[:-1] * _FIRST_OF_PAIR + hashes[1:]
+    skips = hashes[:-2] * _FIRST_OF_SKIP + hashes[2:] + np.uint32(1)
     every = np.arange(len(words))
-    sizes = [len(runs) + len(words), len(pairs), len(skips)]
     return Features(
-        buckets=_spread(np.concatenate([runs, hashes, pairs, skips])) & (BUCKETS - 1),
-        places=np.concatenate([places, every, every[1:], every[2:]]),
-        spans=np.repeat(np.arange(1, 4), sizes),
+        buckets=_spread(np.concatenate([runs, hashes, letters, pairs, skips])) & (BUCKETS - 1),
+        places=np.concatenate([places, every, every, every[1:], every[2:]]),
+        sizes=(len(runs) + 2 * len(words), len(pairs), len(skips)),
         hashes=hashes,
     )
 
 
-def _character_runs(words: tuple[str, ...]) -> tuple[_Hashes, NDArray[np.int64]]:
+def _character_runs(words: str) -> tuple[_Hashes, NDArray[np.int64]]:
     """Hash every run of 3, 4 and 5 characters inside a word, its edges counted as characters; and say in which word."""
-    codes = np.frombuffer(f" {' '.join(words)} ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    codes = np.frombuffer(f" {words} ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
     spaces = np.cumsum(codes == ord(" "))
     rolling = codes.astype(np.uint32)
-    hashes, places = [], []
+    hashes, places, within = [], [], []
     for length in range(2, 6):
-        rolling = rolling[:-1] * np.uint32(0x01000193) ^ codes[length - 1 :]  # FNV-1: its prime, its order
+        rolling = rolling[:-1] * _FNV_PRIME ^ codes[length - 1 :]  # FNV-1: its order
         if length > 2:
-            starts = np.flatnonzero(spaces[length - 2 : -1] == spaces[: len(rolling)])  # no space within
-            hashes.append(rolling[starts] + np.uint32(length))
-            places.append(spaces[starts + 1] - 1)
-    return np.concatenate(hashes), np.concatenate(places)
+            hashes.append(rolling + np.uint32(length))
+            places.append(spaces[1 : len(rolling) + 1])
+            within.append(spaces[length - 2 : -1] == spaces[: len(rolling)])  # no space between its ends
+    kept = np.concatenate(within)
+    return np.concatenate(hashes)[kept], np.concatenate(places)[kept] - 1
 
 
 def _spread(hashes: _Hashes) -> NDArray[np.int64]:
@@ -190,10 +185,10 @@ def combine(chances: _Numbers) -> tuple[int, float]:
     strength = 1 - np.prod(1 - signs, axis=0)
     causes = strength.copy()
     causes[REMEDY] = 0
-    strength[REMEDY] *= 1 - causes.max()
+    strength[REMEDY] *= 1 - causes.max() ** 2
     best = int(strength.argmax())
-    if strength[best] < 0.5:
-        return OTHER, float(chances[:, OTHER].min())
+    if strength[best] < LEAST_SIGN:
+        return OTHER, float(1 - strength[best])
     return best, float(strength[best] ** 2 / strength.sum())
 
 
@@ -269,63 +264,74 @@ class LocalModel:
         """Classify a text, of which the first LONGEST characters are read. Raises nothing; the confidence is always a
         number."""
         text = normalise(text)
-        instructed = _INSTRUCTIONS.search(text) is not None
+        instructed = steering.instructs(text)
         if instructed:
-            text = "".join(part for part in _SENTENCE.findall(text) if not _INSTRUCTIONS.search(part))
-        category, confidence, reason = self._judge(read(text))
+            text = steering.without_instructions(text)
+        category, confidence, reason = self._judge(read(body(text)))
         if instructed:
             confidence, reason = min(confidence, INSTRUCTED), INSTRUCTED_REASON
         return Classification(category, round(min(confidence, SUREST), 3), reason, "local")
 
     def probabilities(self, words: tuple[str, ...]) -> _Numbers:
         """Return the probability of each category, in the order of CATEGORIES, for one word or more read as a whole."""
-        return np.asarray(self._chances(self._spoken(features(words), len(words)), [(0, len(words))])[0])
+        return np.asarray(self._chances(self._said(features(words)).sum(axis=0)[None, :])[0])
 
     def _judge(self, reading: Reading) -> tuple[Category, float, str]:
         if not any(len(word) > 1 and any(map(str.isalpha, word)) for word in reading.words):
             return Category.OTHER, NOTHING_TO_READ, NO_WORDS_REASON
         found = features(reading.words)
         known = self._known(found.hashes)
-        spoken = self._spoken(found, len(reading.words))
-        # by their words: what is said again adds nothing
-        distinct = {reading.words[start:end]: (start, end) for start, end in windows(reading)}
-        winner, confidence = combine(self._chances(spoken, list(distinct.values())))
-        if known.mean() < FEW_KNOWN:
+        said = self._said(found)
+        winner, confidence = combine(self._chances(_by_window(said, found, reading)))
+        if np.count_nonzero(known) < FEW_KNOWN * len(known):
             return CATEGORIES[winner], min(confidence, NOT_UNDERSTOOD), UNKNOWN_REASON
-        for_winner = spoken[0, :, winner] - spoken[0, :, : len(CATEGORIES)].mean(axis=1)
-        return CATEGORIES[winner], confidence, _reason(reading.words, np.where(known, for_winner, 0))
+        alone = said[: found.sizes[0]] @ _FOR_RATHER_THAN_ALL[winner]
+        weight = np.bincount(found.places[: len(alone)], weights=alone, minlength=len(reading.words))
+        return CATEGORIES[winner], confidence, _reason(reading.words, (weight * known).tolist())
 
     def _known(self, hashes: _Hashes) -> NDArray[np.bool_]:
-        found = np.searchsorted(self.known, hashes).clip(max=len(self.known) - 1)
-        return np.asarray(self.known[found] == hashes)
+        return np.asarray(self.known.take(np.searchsorted(self.known, hashes), mode="clip") == hashes)
 
-    def _spoken(self, found: Features, words: int) -> _Numbers:
-        """Return what the features say: [span - 1, word, category], with the square of their length behind the last."""
+    def _said(self, found: Features) -> NDArray[np.float32]:
+        """Return what each feature says: a column a category, and behind the last the square of its length."""
         idf = self.idf[found.buckets] * np.float32(self.idf_step)
-        width = len(CATEGORIES) + 1
-        said = np.empty((len(idf), width), dtype=np.float32)
+        said = np.empty((len(idf), len(CATEGORIES) + 1), dtype=np.float32)
         np.multiply(self.weights[found.buckets], self.weight_steps, out=said[:, :-1])
         said[:, :-1] *= idf[:, None]
         said[:, -1] = np.where(idf > 0, idf, self.unmet) ** 2
-        cells = ((found.spans - 1) * words + found.places)[:, None] * width + np.arange(width)
-        summed = np.bincount(cells.ravel(), weights=said.ravel(), minlength=3 * words * width)
-        return np.asarray(summed.reshape(3, words, width), dtype=np.float64)
+        return said
 
-    def _chances(self, spoken: _Numbers, spans: list[tuple[int, int]]) -> _Numbers:
-        """Return the probability of each category in each window."""
-        upto = np.zeros((3, spoken.shape[1] + 1, spoken.shape[2]))
-        np.cumsum(spoken, axis=1, out=upto[:, 1:])
-        starts, ends = np.array(spans).T
-        total = sum(upto[k, ends] - upto[k, np.minimum(starts + k, ends)] for k in range(3))
+    def _chances(self, total: NDArray[np.floating[Any]]) -> _Numbers:
+        """Return the probability of each category in each window, of the sums of what its features say."""
         logits = (total[:, :-1] / np.sqrt(total[:, -1:]) + self.bias) / self.temperature
         chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+        return np.asarray(chances / chances.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _reason(words: tuple[str, ...], weight: _Numbers) -> str:
+def _by_window(said: NDArray[np.float32], found: Features, reading: Reading) -> NDArray[np.floating[Any]]:
+    """Add up what the features in each window say. What is said again, word by word, adds nothing."""
+    if len(reading.words) <= READ_WHOLE:
+        return np.asarray(said.sum(axis=0)[None, :])
+    words, width = len(reading.words), said.shape[1]
+    cells = (np.repeat(np.arange(3), found.sizes) * words + found.places)[:, None] * width + np.arange(width)
+    by_word = np.bincount(cells.ravel(), weights=said.ravel(), minlength=3 * words * width).reshape(3, words, width)
+    upto = np.zeros((3, words + 1, width))
+    np.cumsum(by_word, axis=1, out=upto[:, 1:])
+    distinct = {reading.words[start:end]: (start, end) for start, end in windows(reading)}
+    starts, ends = np.array(list(distinct.values())).T
+    return np.asarray(sum(upto[k, ends] - upto[k, np.minimum(starts + k, ends)] for k in range(3)))
+
+
+def _is_written(word: str) -> bool:
+    """Whether a word is letters and their vowel signs only."""
+    return all(letter.isalpha() or unicodedata.category(letter)[0] == "M" for letter in word)
+
+
+def _reason(words: tuple[str, ...], weight: list[float]) -> str:
     """Name the one or two known words that spoke most for the winner, in the order of the text; under 80 characters."""
-    strongest = sorted(place for place in np.argsort(-weight, kind="stable")[:2].tolist() if weight[place] > 0)
-    named = [place for place in strongest if words[place].isalpha()]
+    speaking = [place for place, much in enumerate(weight) if much > 0]
+    strongest = sorted(sorted(speaking, key=lambda place: -weight[place])[:2])
+    named = [place for place in strongest if _is_written(words[place])]
     if not named:
         return "no word stands out"
     glue = " " if len(named) == 2 and named[1] == named[0] + 1 else '" and "'

@@ -2,10 +2,10 @@
 
 The folder holds `train.csv` and `dev.csv` (columns `text` and `label`). If `ambiguous.csv` (`text`, `source`,
 `source_label`, `split`) and `mapping.csv` (`source`, `source_label`, `reason`) are there, rows that two categories may
-claim teach the model to be unsure. The same folder makes the same artefact, byte by byte, with the same libraries.
+claim teach the model to be unsure. The messages written for this project (`bot/patterns.py`) are learnt beside them.
+The same folder makes the same artefact, byte by byte, with the same libraries.
 """
 
-import csv
 import random
 import re
 import time
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot import local_model
+from bot import labelled, local_model, patterns, variants
 from bot.errors import ConfigurationError
 from bot.local_model import BUCKETS, CATEGORIES, LocalModel
 from bot.model import Category
@@ -27,11 +27,13 @@ from bot.model import Category
 STRENGTH = 12.0  # of the logistic regression: the inverse of its regularisation
 ROUNDS = 400
 AMBIGUOUS_WEIGHT = 0.5  # of an ambiguous row, all its categories together; a plain row weighs 1
-MISTYPED_WEIGHT = 0.5
-MISTYPED = 0.07  # share of the characters that are wrong in the copies with typing errors
+VARIANT_WEIGHT = 0.5
+MISTYPED = 0.9  # share of the rows that are learnt with typing errors as well
+MISTYPED_OTHER = 0.25  # the same for the category `other`: of its many rows a part will do
+SHORTENED = 0.15
 SEED = 20
+LEAST_WEIGHT = 2  # in steps; what is less decides nothing, and without it the artefact is a sixth smaller
 MET_TWICE = 2  # texts in which a feature or a word must stand to be known
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -63,8 +65,9 @@ class Labelled:
     shares: tuple[float, ...]
 
 
-def train(data: Path, out: Path) -> Report:
-    """Learn from the files in `data`, write the artefact to `out`, and score what was written on `dev.csv`.
+def train(data: Path, out: Path, own: Path = patterns.FOLDER, reviewed: Sequence[tuple[str, Category]] = ()) -> Report:
+    """Learn from the files in `data`, the patterns in `own` and the `reviewed` messages, write the artefact to `out`,
+    and score what was written on `dev.csv`.
 
     Raises ConfigurationError when scikit-learn, a file, a column or a category's rows are missing, a label is none of
     ours, or `out` cannot be written.
@@ -78,7 +81,10 @@ def train(data: Path, out: Path) -> Report:
     absent = [str(name) for index, name in enumerate(CATEGORIES) if not any(row.shares[index] for row in rows)]
     if absent:
         raise ConfigurationError(f"{data / 'train.csv'} has no rows of: {', '.join(absent)}.")
-    rows += read_ambiguous(data) + mistyped(rows)
+    rows += read_own(own)
+    rows += [_labelled(text, category) for text, category in reviewed]
+    rows += distorted(rows)
+    rows += read_ambiguous(data)
     save(with_fitted_temperature(fit(rows), dev), out)
     accuracy, categories = score(LocalModel.load(out), dev)
     return Report(len(rows), accuracy, categories, out.stat().st_size, time.perf_counter() - began)
@@ -91,27 +97,13 @@ def _require_scikit_learn() -> None:
         raise ConfigurationError("Training needs scikit-learn: pip install 'firstline[train]'") from None
 
 
-def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"There is no {path}: --data names the folder that holds train.csv and dev.csv."
-        ) from None
-    missing = [name for name in columns if not rows or rows[0].get(name) is None]
-    if missing:
-        raise ConfigurationError(f"{path} has no rows with: {', '.join(missing)}.")
-    return rows
-
-
 def read_labelled(path: Path) -> list[Labelled]:
-    """Read a CSV file with the columns `text` and `label`. Raises ConfigurationError when it is not such a file."""
-    rows = _rows(path, ["text", "label"])
-    wrong = sorted({row["label"] for row in rows} - set(CATEGORIES))
-    if wrong:
-        raise ConfigurationError(f"{path} has labels that are no category: {', '.join(wrong[:5])}.")
-    return [Labelled(row["text"], tuple(float(row["label"] == name) for name in CATEGORIES)) for row in rows]
+    """Read a file of labelled messages. Raises ConfigurationError when it is not such a file."""
+    return [_labelled(text, label) for text, label in labelled.read(path)]
+
+
+def _labelled(text: str, label: Category) -> Labelled:
+    return Labelled(text, tuple(float(label == name) for name in CATEGORIES))
 
 
 def read_ambiguous(data: Path) -> list[Labelled]:
@@ -119,9 +111,9 @@ def read_ambiguous(data: Path) -> list[Labelled]:
     form "(one vs another)", have equal shares; if none, `other` has all. Without the files there are none."""
     if not (data / "ambiguous.csv").exists() or not (data / "mapping.csv").exists():
         return []
-    intents = _rows(data / "mapping.csv", ["source", "source_label", "reason"])
+    intents = labelled.rows(data / "mapping.csv", ["source", "source_label", "reason"])
     claims = {(row["source"], row["source_label"]): _claims(row["reason"]) for row in intents}
-    rows = _rows(data / "ambiguous.csv", ["text", "source", "source_label", "split"])
+    rows = labelled.rows(data / "ambiguous.csv", ["text", "source", "source_label", "split"])
     return [
         Labelled(row["text"], claims[row["source"], row["source_label"]]) for row in rows if row["split"] == "train"
     ]
@@ -132,30 +124,29 @@ def _claims(reason: str) -> tuple[float, ...]:
     return tuple(AMBIGUOUS_WEIGHT / len(named) * (name in named) for name in CATEGORIES)
 
 
-def mistyped(rows: Sequence[Labelled]) -> list[Labelled]:
-    """Return a copy with typing errors of every row that is not `other`: angry people type badly."""
+def read_own(folder: Path) -> list[Labelled]:
+    """Read the messages written for this project, and put some of them together."""
+    written = patterns.read(folder)
+    messages = [*written.messages, *variants.composed(written, random.Random(SEED))]
+    return [Labelled(text, tuple(shares.get(name, 0.0) for name in CATEGORIES)) for text, shares in messages]
+
+
+def distorted(rows: Sequence[Labelled]) -> list[Labelled]:
+    """Return copies of some rows as people type them: with mistakes, with words cut short, without accents."""
     dice = random.Random(SEED)
     other = CATEGORIES.index(Category.OTHER)
-    return [
-        Labelled(_mistype(row.text, dice), tuple(share * MISTYPED_WEIGHT for share in row.shares))
-        for row in rows
-        if not row.shares[other]
-    ]
-
-
-def _mistype(text: str, dice: random.Random) -> str:
-    characters: list[str] = []
-    for character in text:
-        chance = dice.random() / MISTYPED
-        if chance < 0.25:
-            characters += [character, character]
-        elif chance < 0.5:
-            characters.append(dice.choice(LETTERS))
-        elif chance < 0.75 and characters:
-            characters.insert(-1, character)
-        elif chance >= 1:
-            characters.append(character)
-    return "".join(characters)
+    copies: list[Labelled] = []
+    for row in rows:
+        texts = []
+        if dice.random() < (MISTYPED_OTHER if row.shares[other] else MISTYPED):
+            texts.append(variants.mistyped(row.text, dice))
+        if row.text.isascii() and not row.shares[other] and dice.random() < SHORTENED:
+            texts.append(variants.shortened(row.text, dice))
+        bare = variants.without_accents(row.text, dice)
+        if bare != row.text.lower():
+            texts.append(bare)
+        copies += [Labelled(text, tuple(share * VARIANT_WEIGHT for share in row.shares)) for text in texts]
+    return copies
 
 
 def fit(rows: Sequence[Labelled]) -> LocalModel:
@@ -237,6 +228,7 @@ def _rounded_weights(
     steps[steps == 0] = 1
     weights = np.zeros((BUCKETS, len(CATEGORIES)), dtype=np.int8)
     weights[met] = np.rint(coefficients / steps[:, None]).T
+    weights[np.abs(weights) < LEAST_WEIGHT] = 0
     return weights, steps
 
 

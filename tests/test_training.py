@@ -9,7 +9,8 @@ import pytest
 from bot.errors import ConfigurationError
 from bot.local_model import CATEGORIES, LocalModel
 from bot.model import Category
-from bot.training import Report, read_ambiguous, train
+from bot.training import Report, read_ambiguous
+from bot.training import train as train_beside
 
 PROBLEMS = {
     "duplicate_payment": "charged twice|billed two times|double charge|paid double|two identical charges",
@@ -27,6 +28,11 @@ SAMPLE = [
     for before, after in [("", ""), ("please help, ", " today")]
 ]
 HELD_OUT = [(f"hi, {problems.split('|')[0]} again", label) for label, problems in PROBLEMS.items()]
+
+
+def train(data: Path, out: Path) -> Report:
+    """Learn from the sample alone: without our own messages, which take a minute."""
+    return train_beside(data, out, own=data / "no such folder")
 
 
 def write(path: Path, header: list[str], rows: list[tuple[str, ...]]) -> None:
