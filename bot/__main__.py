@@ -322,12 +322,24 @@ def stats() -> None:
 def train(
     data: Annotated[Path, typer.Option(help="Folder with train.csv and dev.csv.")],
     to: Annotated[Path | None, typer.Option(help="Where to put the model; the one in use, if not given.")] = None,
+    with_reviews: Annotated[
+        bool,
+        typer.Option("--with-reviews", help="Learn from what agents decided, too; a worse model is not taken."),
+    ] = False,
 ) -> None:
     """Train the local classifier anew."""
     from bot.local_model import DEFAULT
     from bot.training import train as learn
 
-    report = learn(data, to or DEFAULT)
+    if with_reviews:
+        from bot import app as firstline
+        from bot import reviews
+        from bot.settings import Settings
+
+        firstline.open_database(Settings.read(), migrating=False)
+        report = reviews.train(data, to or DEFAULT)
+    else:
+        report = learn(data, to or DEFAULT)
     out.print(f"{report.rows} rows, {report.seconds:.0f} s, {report.size / 1e6:.2f} MB: "
               f"{report.dev_accuracy:.1%} of the dev rows right")  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""`bot classify`: how well messages are classified."""
+"""`bot classify report`: how well messages were classified, by what agents decided. The group's other commands are in
+`classify_cli`."""
 
 import json
 from pathlib import Path

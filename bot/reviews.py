@@ -4,11 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from bot.errors import FirstlineError
 from bot.model import Category, Incident
 from storage import database
 from storage import reviews as kept
+
+if TYPE_CHECKING:
+    from bot import training
 
 BINS: Final = 10
 """Into how many equal parts the confidences from 0 to 1 are put."""
@@ -68,6 +73,28 @@ def labelled() -> list[tuple[str, Category]]:
 def is_worse(new: float, old: float) -> bool:
     """Whether a model with this accuracy on dev must not take the place of one with that."""
     return new < old
+
+
+def train(data: Path, out: Path, **more: Any) -> "training.Report":
+    """Train the local model as `training.train` does, and from what agents decided as well. Raises FirstlineError, and
+    leaves `out` (or else the model in use) as it is, if what was learnt is worse than that on `dev.csv`."""
+    from bot import training
+    from bot.local_model import DEFAULT, LocalModel
+
+    new = out.with_name(f".{out.name}.new")
+    try:
+        report = training.train(data, new, reviewed=labelled(), **more)
+        before = LocalModel.load(out if out.exists() else DEFAULT)
+        old, _ = training.score(before, training.read_labelled(data / "dev.csv"))
+        if is_worse(report.dev_accuracy, old):
+            raise FirstlineError(
+                f"The new model is worse on dev.csv ({report.dev_accuracy:.1%}, before {old:.1%}) and was not taken. "
+                "See what agents decided: bot classify report"
+            )
+        new.replace(out)
+    finally:
+        new.unlink(missing_ok=True)
+    return report
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,9 @@ class Labelled:
     shares: tuple[float, ...]
 
 
-def train(data: Path, out: Path, own: Path = patterns.FOLDER) -> Report:
-    """Learn from the files in `data` and the patterns in `own`, write the artefact to `out`, and score what was written
-    on `dev.csv`.
+def train(data: Path, out: Path, own: Path = patterns.FOLDER, reviewed: Sequence[tuple[str, Category]] = ()) -> Report:
+    """Learn from the files in `data`, the patterns in `own` and the `reviewed` messages, write the artefact to `out`,
+    and score what was written on `dev.csv`.
 
     Raises ConfigurationError when scikit-learn, a file, a column or a category's rows are missing, a label is none of
     ours, or `out` cannot be written.
@@ -82,6 +82,7 @@ def train(data: Path, out: Path, own: Path = patterns.FOLDER) -> Report:
     if absent:
         raise ConfigurationError(f"{data / 'train.csv'} has no rows of: {', '.join(absent)}.")
     rows += read_own(own)
+    rows += [_labelled(text, category) for text, category in reviewed]
     rows += distorted(rows)
     rows += read_ambiguous(data)
     save(with_fitted_temperature(fit(rows), dev), out)
@@ -98,7 +99,11 @@ def _require_scikit_learn() -> None:
 
 def read_labelled(path: Path) -> list[Labelled]:
     """Read a file of labelled messages. Raises ConfigurationError when it is not such a file."""
-    return [Labelled(text, tuple(float(label == name) for name in CATEGORIES)) for text, label in labelled.read(path)]
+    return [_labelled(text, label) for text, label in labelled.read(path)]
+
+
+def _labelled(text: str, label: Category) -> Labelled:
+    return Labelled(text, tuple(float(label == name) for name in CATEGORIES))
 
 
 def read_ambiguous(data: Path) -> list[Labelled]:

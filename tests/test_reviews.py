@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bot import reviews
+from bot import reviews, training
 from bot.__main__ import app
-from bot.errors import Conflict
+from bot.errors import Conflict, FirstlineError
+from bot.local_model import LocalModel
 from bot.model import Caller, Category, Classification, Role
 from bot.reviews import Report, Review, calibration, picture
 from storage.tables import Review as Row
@@ -171,3 +172,56 @@ def test_the_command_prints_the_report_and_draws_it(house: House, db: str, monke
     assert told["confusion"]["duplicate_payment"]["refund_request"] == 1
     assert told["categories"]["refund_request"]["precision"] == pytest.approx(2 / 3)
     assert told["calibration"] == [{"from": 0.5, "number": 3, "confidence": pytest.approx(0.55), "accuracy": 2 / 3}]
+
+
+# --- learning from them
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A folder to train from; the local model has not learnt of "florp" that it is fraud."""
+    pytest.importorskip("sklearn")
+    train = [(f"{before}{words}", label) for words, label in PROBLEMS for before in ("", "please help, ")]
+    for name, rows in (("train.csv", train), ("dev.csv", [*PROBLEMS, ("florp happened", "fraud_report")])):
+        text = "\n".join(["text,label", *(f'"{words}",{label}' for words, label in rows)])
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+PROBLEMS = [
+    ("charged twice for one order", "duplicate_payment"),
+    ("payment failed at the checkout", "failed_payment"),
+    ("somebody stole my card", "fraud_report"),
+    ("give me a refund", "refund_request"),
+    ("locked out of my account", "account_locked"),
+    ("my statement is wrong", "statement_error"),
+    ("what are your opening hours", "other"),
+]
+
+
+def decide(house: House, texts: str, category: str) -> None:
+    for number in range(4):
+        ticket = house.write(f"{texts} {'again ' * number}")["ticket_id"]
+        house.commands.category(ticket, CLERK, category)
+
+
+@ON_SQLITE
+def test_the_local_model_learns_from_agents(house: House, sample: Path) -> None:
+    plain = training.train(sample, sample / "model.npz", own=sample / "none")
+    decide(house, "florp happened", "fraud_report")
+    report = reviews.train(sample, sample / "model.npz", own=sample / "none")
+    assert report.dev_accuracy > plain.dev_accuracy
+    assert LocalModel.load(sample / "model.npz").classify("florp happened").category is FRAUD
+
+
+@ON_SQLITE
+def test_what_makes_the_model_worse_is_refused_and_the_model_stays(house: House, sample: Path) -> None:
+    out = sample / "model.npz"
+    training.train(sample, out, own=sample / "none")
+    before = out.read_bytes()
+    for words, _ in PROBLEMS[:-1]:
+        decide(house, words, "other")
+    with pytest.raises(FirstlineError, match="worse on dev"):
+        reviews.train(sample, out, own=sample / "none")
+    assert out.read_bytes() == before
+    assert [path.name for path in sample.iterdir() if path.name.startswith(".")] == []
