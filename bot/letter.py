@@ -6,7 +6,7 @@ Only for classifying: what is lost here is still on the incident. Texts come in 
 
 import re
 
-_QUOTED = re.compile(r"^[ \t]*[>|].*$", re.MULTILINE)
+_QUOTED = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 _HISTORY = re.compile(
     r"^[ \t]*(?:-{2,}[ \t]*(?:original message|forwarded message|ursprüngliche nachricht|mensaje original"
     r"|message d'origine)"
@@ -23,9 +23,11 @@ _CLOSING = re.compile(
     r"[ \t]*[,.!]?[ \t]*$)",
     re.MULTILINE,
 )
-_GREETING = re.compile(
-    r"^\s*(?:(?:dear|hello|hi|hey|good (?:morning|afternoon|evening|day)|hallo|guten tag|sehr geehrte[^\n]{0,20}"
-    r"|hola|buenos días|buenas tardes|bonjour|estimad[oa]s?)\b[^\n]{0,40}|to whom it may concern)[,!:.]?[ \t]*\n",
+_GREETING = re.compile(  # of a line with more in it nothing is left out: "hi charged twice"
+    r"^\s*(?:(?:dear|hello|hi|hey|good (?:morning|afternoon|evening|day)|hallo|guten tag|sehr geehrte[rn]?|hola"
+    r"|buen[oa]s (?:días|tardes)|bonjour|estimad[oa]s?)"
+    r"(?:(?:[ \t]+[^\s,:]+){0,5},|(?:[ \t]+(?:all|there|team|support|everyone|sirs?|madam|guys|equipo|zusammen)){0,3}[!:.]?)"
+    r"|to whom it may concern[,!:.]?)[ \t]*\n"
 )
 _WORD = re.compile(r"[^\W\d_]{2}")
 _SAYS_SOMETHING = re.compile(r"(?:[^\W\d_]{2,30}[\W\d_]{1,30}){2}[^\W\d_]{2}")  # three words; "hi all" says nothing

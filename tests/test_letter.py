@@ -31,6 +31,14 @@ def test_one_line_is_taken_as_it_is() -> None:
     assert body("hello, charged twice, kind regards") == "hello, charged twice, kind regards"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["hi charged twice\nplease help", "hello i was charged twice\nthe shop says no", "dear me i am locked out\nhelp"],
+)
+def test_a_first_line_that_says_more_than_hello_is_read(text: str) -> None:
+    assert body(text) == text
+
+
 @pytest.mark.parametrize("text", ["> charged twice\n> refund me", "regards\nanna", "-- \nanna", "\n\n", "hi\n123"])
 def test_a_text_of_which_nothing_would_be_left_is_taken_whole(text: str) -> None:
     assert body(text) == text
