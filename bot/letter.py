@@ -26,7 +26,8 @@ _CLOSING = re.compile(
 _GREETING = re.compile(  # of a line with more in it nothing is left out: "hi charged twice"
     r"^\s*(?:(?:dear|hello|hi|hey|good (?:morning|afternoon|evening|day)|hallo|guten tag|sehr geehrte[rn]?|hola"
     r"|buen[oa]s (?:días|tardes)|bonjour|estimad[oa]s?)"
-    r"(?:(?:[ \t]+[^\s,:]+){0,5},|(?:[ \t]+(?:all|there|team|support|everyone|sirs?|madam|guys|equipo|zusammen)){0,3}[!:.]?)"
+    r"(?:(?:[ \t]+[^\s,:]+){0,5},"
+    r"|(?:[ \t]+(?:all|there|team|support|everyone|sirs?|madam|guys|equipo|zusammen)){0,3}[!:.]?)"
     r"|to whom it may concern[,!:.]?)[ \t]*\n"
 )
 _WORD = re.compile(r"[^\W\d_]{2}")

@@ -28,6 +28,9 @@ ENDINGS = {
 SHORT = 400
 """A stub has fewer letters."""
 FAR_SHORTER = 3
+MOST_OF_A_TEXT = 4_000_000
+"""Bytes of one part that are read as text: nobody writes as much, and the mail is kept as it came."""
+
 LONGEST_FLOWED = 1_000_000
 STUB = re.compile(
     r"(?:not|n't|unable|nicht|kein|pas|no)\b[^.]{0,60}\bhtml\b|\bhtml\b[^.]{0,60}(?:not|n't|unable|nicht|pas|no)\b"
@@ -198,7 +201,8 @@ class _Body:
         return text
 
     def _source(self, leaf: Entity) -> str:
-        data = transferred_text(self.tree.raw[leaf.start : leaf.end], leaf.encoding())
+        end = min(leaf.end, leaf.start + MOST_OF_A_TEXT)
+        data = transferred_text(self.tree.raw[leaf.start : end], leaf.encoding())
         charset = leaf.parameters.get("charset", "")
         if not charset and leaf.media_type == "text/html" and (meta := META_CHARSET.search(data, 0, 4000)):
             charset = meta[1].decode("ascii")
