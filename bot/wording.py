@@ -410,7 +410,7 @@ def _notice(
         quote="",
         closing=part("closing"),
         language=language,
-        topic="" if kind in TO_AGENTS else incident.subject,
+        topic="" if kind in TO_AGENTS or _LINK.search(incident.subject) else incident.subject,
     )
 
 

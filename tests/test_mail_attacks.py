@@ -1,15 +1,18 @@
 """What somebody might try by mail, to see what is another's, to have mail lost, or to be forgotten only in part (CASES
 2, 3, 8, 9, 14, 19)."""
 
+import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 
+from adapters.mail.parsed import Envelope
+from bot.errors import NotFound
 from bot.model import Address, Caller, Role
 from storage import customers, database
-from storage.tables import ALL, InboxMessage, Message
+from storage.tables import ALL, InboxMessage, Message, Original
 from tests.fakes import TestClock
 from tests.house import CLERK as AGENT
 from tests.mail_house import ANA, BEA, CLERK, SUPPORT, Post, proven, with_mail
@@ -114,6 +117,37 @@ def prove(mail: EmailMessage) -> bytes:
     return f"Authentication-Results: mx.shop.example; dmarc=pass header.from={domain}\r\n".encode() + bytes(mail)
 
 
+OUTLOOK = (
+    "________________________________\nFrom: {sender}\nSent: Tuesday, March 3, 2026 12:00 PM\nTo: {to}\nSubject: A\n\n"
+)
+
+
+def test_an_agents_answer_to_a_customer_is_no_forward(post: Post) -> None:
+    text = "I have refunded it\n\n" + OUTLOOK.format(sender=f"Ana <{ANA}>", to=CLERK) + TWICE
+    post.take(proven(post.write(text, CLERK, To=ANA, Cc=SUPPORT)))
+    assert [(one["customer_id"], one["message"]) for one in post.house.incidents()] == [(CLERK, "I have refunded it")]
+
+
+def test_we_are_no_customer_of_ours_whatever_an_agent_forwards(post: Post) -> None:
+    text = "Please look\n\n" + OUTLOOK.format(sender=f"Shop <{SUPPORT}>", to=CLERK) + "Your ticket is solved"
+    post.take(proven(post.write(text, CLERK)))
+    assert post.incident()["customer_id"] == CLERK
+
+
+def test_nobody_is_sent_a_strangers_link_in_a_subject(post: Post) -> None:
+    post.take(post.write(TWICE, BEA, Subject="Win at https://evil.example/now"))
+    (mail,) = post.sent_to(BEA)
+    assert "evil.example" not in mail["Subject"]
+
+
+def test_a_letter_that_becomes_another_in_lower_case_makes_nobody_an_agent(post: Post) -> None:
+    post.take(post.write("My card was stolen"))
+    answer = post.answer(ours(post, "agents@shop.example"), "I am no agent", "x@shop.example")
+    raw = prove(answer).replace(b"From: x@", "From: cler\u212a@".encode())
+    post.take(raw)
+    assert post.house.said(post.incident()["id"], "note") == []
+
+
 # --- lost
 
 
@@ -174,6 +208,42 @@ def test_a_customer_at_a_provider_that_asks_for_confirmations_is_no_provider(pos
     )
     post.take(mail)
     assert post.incident()["customer_id"] == "ana@zohomail.com"
+
+
+def test_one_mail_that_many_bring_at_once_is_one(post: Post) -> None:
+    mails = [bytes(post.write(f"{TWICE}: {number}", Message_ID=f"<{number}@x>")) for number in range(4)]
+    barrier = threading.Barrier(8)
+
+    def bring(number: int) -> None:
+        barrier.wait(20)
+        for at in range(4):
+            post.door.take(mails[(at + number) % 4], Envelope())
+
+    threads = [threading.Thread(target=bring, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    post.house.settle()
+    assert sorted(one["message"] for one in post.house.incidents()) == [f"{TWICE}: {number}" for number in range(4)]
+    assert len(post.house.all(Original)) == 4
+
+
+def test_a_dead_letter_is_taken_once_however_often_it_is_retried(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(raw: bytes) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    mail = bytes(post.write(TWICE))
+    with monkeypatch.context() as patched:
+        patched.setattr("adapters.mail.door.parse", broken)
+        post.take(mail)
+        post.take(mail)
+    (letter,) = post.house.firstline.originals.laid_aside("email")
+    post.door.retry(letter.number)
+    with pytest.raises(NotFound):
+        post.door.retry(letter.number)
+    assert post.take(mail).duplicate
+    assert post.incident()["message"] == TWICE
 
 
 ODD = {

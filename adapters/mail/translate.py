@@ -48,7 +48,7 @@ class Reader:
     def message(self, mail: Mail, envelope: Envelope, proven: bool, now: datetime) -> InboundMessage:
         """Return what a mail says. `proven`: whether its sender is who it says."""
         brought = original(mail) if proven and mail.sender.key in self.agents else None
-        if brought is not None:
+        if brought is not None and not self._is_answer(mail, brought):
             return self._brought(mail, brought, now)
         automatic = self.is_automatic(mail, envelope)
         sender = mail.sender.key
@@ -87,6 +87,10 @@ class Reader:
         for one in found:
             if one is not None and one.incident_id and one.audience == audience and one.kind != "bounce":
                 yield one
+
+    def _is_answer(self, mail: Mail, brought: Original) -> bool:
+        """Whether a mail answers the one in it, and passes it on to nobody: Outlook writes both in the same way."""
+        return self.own(brought.sender.address) or brought.sender.key in {box.key for box in (*mail.to, *mail.cc)}
 
     def _brought(self, mail: Mail, brought: Original, now: datetime) -> InboundMessage:
         """Of a mail that an agent has forwarded by hand, what the customer wrote: on the agent's word."""
