@@ -125,12 +125,14 @@ def _classifiers(settings: Settings) -> list[Classifier]:
 
 
 def classifier_named(name: str) -> Classifier:
-    """Return one classifier alone, for a command: `local` or `gemini`. What it logs goes to stderr. Raises
+    """Return one classifier alone, for a command: `local`, `gemini` or `cascade`. What it logs goes to stderr. Raises
     ConfigurationError when it is not set up."""
     settings = Settings.read()
     set_up_logging(settings)
     if name == "local":
         return LocalModel.load().classify
+    if name == "cascade":
+        return Cascade(LocalModel.load().classify, classifier_named("gemini"))
     within = settings.classify_within.total_seconds()
     for module in adapters.CLASSIFIERS:
         if module.rpartition(".")[2] == name:
@@ -142,7 +144,7 @@ def classifier_named(name: str) -> Classifier:
 
 def artefact_size(name: str) -> int | None:
     """Return the size of a classifier's artefact in bytes, or None if it has none here."""
-    return DEFAULT.stat().st_size if name == "local" else None
+    return DEFAULT.stat().st_size if name in ("local", "cascade") else None
 
 
 def _channels(settings: Settings) -> list[Channel]:

@@ -16,7 +16,7 @@ from bot.model import Category
 
 app = typer.Typer(no_args_is_help=True, help="How well messages are classified.")
 
-Name = Annotated[Literal["local", "gemini"], typer.Option("--classifier", help="Who classifies.")]
+Name = Annotated[Literal["local", "gemini", "cascade"], typer.Option("--classifier", help="Who classifies.")]
 
 
 @app.command(name="eval")
