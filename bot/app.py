@@ -137,7 +137,7 @@ def classifier_named(name: str) -> Classifier:
 
 def artefact_size(name: str) -> int | None:
     """Return the size of a classifier's artefact in bytes, or None if it has none here."""
-    return DEFAULT.stat().st_size if name == "local" else None
+    return DEFAULT.stat().st_size if name in ("local", "cascade") else None
 
 
 def _channels(settings: Settings) -> list[Channel]:

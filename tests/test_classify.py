@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot import measure
-from bot.app import World, switches
+from bot.app import World, classifier_named, switches
 from bot.breaker import Breaker
 from bot.classify import NOBODY, SHOWN, Cached, Cascade, Guarded, Ladder, SecondOpinion, shown
 from bot.errors import ClassificationFailed, ConfigurationError
@@ -225,6 +225,13 @@ def test_with_a_key_gemini_is_asked_first_or_where_the_local_model_is_not_sure(m
 def test_gemini_without_a_key_stops_the_start_and_names_the_remedy(monkeypatch: pytest.MonkeyPatch, which: str) -> None:
     with pytest.raises(ConfigurationError, match="Set GEMINI_API_KEY, or CLASSIFIER=local"):
         built(monkeypatch, CLASSIFIER=which)
+
+
+def test_a_command_can_ask_the_cascade_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError):
+        classifier_named("cascade")
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key-of-gemini")
+    assert type(classifier_named("cascade")).__name__ == "Cascade"
 
 
 def test_the_greeting_says_who_classifies(monkeypatch: pytest.MonkeyPatch) -> None:
