@@ -256,7 +256,8 @@ def report(post: Post, ours: EmailMessage, status: str = "5.1.1", action: str = 
 def test_a_report_names_the_text_that_came_back_and_its_address_is_stopped(post: Post) -> None:
     post.take(post.write(TWICE))
     (ours,) = post.sent_to(ANA)
-    post.take(report(post, ours))
+    (comes_back_to,) = [sender for sender, to, _ in post.mailbox.letters() if to == ANA]
+    post.take(report(post, ours), recipients=(comes_back_to,))
     (ack,) = [row for row in post.house.owed("acknowledgement")]
     assert ack["status"] == "failed"
     assert "5.1.1" in ack["error"]
@@ -264,6 +265,16 @@ def test_a_report_names_the_text_that_came_back_and_its_address_is_stopped(post:
     post.house.settle()
     assert len(post.sent_to(ANA)) == 1
     assert len(post.house.incidents()) == 1
+
+
+def test_a_report_that_knows_no_more_than_the_message_id_stops_no_address(post: Post) -> None:
+    """Whoever gets an answer of the customer's sees that in its References."""
+    post.take(post.write(TWICE))
+    post.take(report(post, post.sent_to(ANA)[0]))
+    assert [row["status"] for row in post.house.owed("acknowledgement")] == ["failed"]
+    post.house.commands.reply(post.incident()["ticket_id"], AGENT, "We are looking into it")
+    post.house.settle()
+    assert len(post.sent_to(ANA)) == 2
 
 
 def test_a_mail_that_is_late_is_not_said_to_have_failed(post: Post) -> None:

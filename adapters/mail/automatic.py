@@ -6,7 +6,7 @@ writing to each other for ever.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from adapters.mail.compose import addr_spec, one_line
@@ -72,6 +72,8 @@ class Bounced:
     stops an address stops the one that the notification went to. `message_id` is empty for a mail of no incident of
     which only the return address told. `status` is a code of RFC 3463, or empty if there was none; `says` is one line.
     What is `late` may still arrive.
+    `by_address`: the address that only the envelope of our mail had told of it; a Message-ID is seen by all who get an
+    answer to it.
     """
 
     recipient: str
@@ -82,6 +84,7 @@ class Bounced:
     incident_id: str
     digest: str
     late: bool = False
+    by_address: bool = field(default=False, compare=False)
 
 
 def is_automatic(mail: Mail, envelope: Envelope, own: Callable[[str], bool]) -> bool:
@@ -111,7 +114,17 @@ def bounces(mail: Mail, envelope: Envelope, tokens: Tokens) -> tuple[Bounced, ..
         return ()
     sealed, message_id = proof
     return tuple(
-        Bounced(recipient, permanent, status, says, message_id, sealed.incident_id, sealed.digest, late)
+        Bounced(
+            recipient,
+            permanent,
+            status,
+            says,
+            message_id,
+            sealed.incident_id,
+            sealed.digest,
+            late,
+            by_address=sealed.kind == "bounce",
+        )
         for recipient, permanent, status, says, late in found
     )
 

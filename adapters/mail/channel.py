@@ -30,6 +30,7 @@ class MailChannel(Channel, AtHand, Threaded):
         self._settings = into
         self._state = state
         self._originals = originals
+        self._verp = out.mail_return_path == "verp" or (out.mail_return_path == "auto" and into.plus)
         self._own = Own(into.own(out.mail_from), into.plus)
         self._sender = sender(out, lambda: self._tokens, into.plus)
         self.simulated = self._sender.simulated
@@ -66,7 +67,7 @@ class MailChannel(Channel, AtHand, Threaded):
     def door(self, core: Core) -> MailDoor:
         """Return what takes mail in."""
         reader = Reader(self._own, self._settings.agents, self._tokens)
-        return MailDoor(core, reader, self._settings.mail_authserv_id)
+        return MailDoor(core, reader, self._settings.mail_authserv_id, self._verp)
 
     @contextmanager
     def _listening(self, core: Core, web: Routes) -> Iterator[None]:

@@ -25,11 +25,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class MailDoor:
-    """Takes mail in. `authserv_id` is the name of the server whose word on senders counts."""
+    """Takes mail in. `authserv_id` is the name of the server whose word on senders counts. `verp`: whether our mails
+    name a signed address for reports; then no report that came another way stops an address."""
 
     core: Core
     reader: Reader
     authserv_id: str | None
+    verp: bool = False
 
     def is_ours(self, address: str) -> bool:
         """Whether mail to this address is for us."""
@@ -97,7 +99,7 @@ class MailDoor:
                 automatic=True,
                 proof=Proof.NONE,
                 entitled_to=one.incident_id,
-                permanent=one.permanent,
+                permanent=one.permanent and (one.by_address or not self.verp),
             )
             duplicate &= self._accept(report, raw).duplicate
         return Taken("a report of what did not arrive", duplicate)
