@@ -123,7 +123,7 @@ def bounces(mail: Mail, envelope: Envelope, tokens: Tokens) -> tuple[Bounced, ..
             sealed.incident_id,
             sealed.digest,
             late,
-            by_address=sealed.kind == "bounce",
+            by_address=_came_to_its_address(mail, envelope, tokens, sealed),
         )
         for recipient, permanent, status, says, late in found
     )
@@ -303,14 +303,25 @@ def _proof(mail: Mail, envelope: Envelope, tokens: Tokens) -> tuple[Sealed, str]
     return None
 
 
+def _came_to_its_address(mail: Mail, envelope: Envelope, tokens: Tokens, about: Sealed) -> bool:
+    """Whether the report went to the address that bounces of this very mail go to."""
+    found = (tokens.read_address(address) for address in _return_addresses(mail, envelope))
+    what = (about.incident_id, about.digest)
+    return any(one.kind == "bounce" and (one.incident_id, one.digest) == what for one in found if one is not None)
+
+
+def _return_addresses(mail: Mail, envelope: Envelope) -> Iterator[str]:
+    named = chain.from_iterable(_addresses(mail, name) for name in RETURN_TO)
+    boxes = (mailbox.address for mailbox in (*mail.to, *mail.cc))
+    return islice(chain(envelope.recipients, named, boxes), MOST_TOKENS // 2)
+
+
 def _tokens(mail: Mail, envelope: Envelope) -> Iterator[tuple[bool, str]]:
     """Name where a token may stand, and whether it is an address: the returned mail, as the report has it or attached;
     the address that bounces go to; the references; a copy in the text."""
     yield from ((False, value) for value in mail.returned.get("message-id", ()))
     yield from ((False, value) for value in _id_of(mail.forwarded))
-    named = chain.from_iterable(_addresses(mail, name) for name in RETURN_TO)
-    boxes = (mailbox.address for mailbox in (*mail.to, *mail.cc))
-    yield from ((True, address) for address in islice(chain(envelope.recipients, named, boxes), MOST_TOKENS // 2))
+    yield from ((True, address) for address in _return_addresses(mail, envelope))
     yield from ((False, value) for value in (*mail.in_reply_to, *reversed(mail.references[-10:])))
     yield from ((False, found[0]) for found in OUR_ID.finditer(mail.text[:MOST_TEXT]))
 
