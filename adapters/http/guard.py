@@ -9,7 +9,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.http.problems import problem, too_large
 from adapters.http.settings import LOOPBACK
 
-
 TRACE = frozenset({b"traceparent", b"tracestate", b"baggage"})
 """The headers of W3C Trace Context and Baggage."""
 
