@@ -16,6 +16,8 @@ from typing import Any, Self
 import requests
 import structlog
 
+from tests.mailbox import wait_until
+
 BOT = str(Path(sys.executable).with_name("bot"))
 ROOT = Path(__file__).parent.parent
 
@@ -63,6 +65,11 @@ class Process:
         assert self._up.wait(30), "".join(self.output)
         assert self.url, "".join(self.output)
         return self
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait until a line of its output matches, and return what the group in the pattern stands for."""
+        wait_until(lambda: any(re.search(pattern, line) for line in self.output), 30, f"never said {pattern}")
+        return next(found[1] for line in self.output if (found := re.search(pattern, line)))
 
     def post(self, body: Mapping[str, Any], key: str, **headers: str) -> requests.Response:
         headers["Idempotency-Key"] = key

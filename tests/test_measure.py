@@ -90,6 +90,26 @@ def test_what_happens_is_counted_and_what_stands_in_the_database_is_told(tmp_pat
         assert found["firstline_step_seconds_count", (step,)] == 1
 
 
+def test_a_worker_and_a_clock_can_be_watched_as_well(tmp_path: Path, database_url: str) -> None:
+    settings = {"DATABASE_URL": database_url, "METRICS_PORT": "0"}
+    subprocess.run([BOT, "migrate"], cwd=tmp_path, env={**os.environ, **settings}, check=True, timeout=60)
+    with (
+        Process(tmp_path, settings, part="worker") as worker,
+        Process(tmp_path, settings, part="clock") as clock,
+        Process(tmp_path, settings, part="web") as web,
+    ):
+        assert web.wait_up().post(NEW, "k-1").status_code == 201
+        for process in (worker, clock):
+            url = process.wait_for(r'"(http://[\d.:]+)".*process.watched')
+            assert requests.get(f"{url}/healthz", timeout=5).json() == {"status": "ok"}
+            assert requests.get(f"{url}/readyz", timeout=5).status_code == 200
+            assert requests.get(f"{url}/api/incidents", timeout=5).status_code == 404
+            assert requests.get(f"{url}/readyz", headers={"Host": "evil.example"}, timeout=5).status_code == 421
+            counted = samples(url).get(("firstline_incidents_total", ("duplicate_payment", "local")))
+            assert counted == (1 if process is worker else None)
+            assert process.terminate() == 0
+
+
 def test_no_label_names_a_customer_or_a_ticket(tmp_path: Path, database_url: str) -> None:
     with Process(tmp_path, {"DATABASE_URL": database_url}) as process:
         body = process.wait_up().post(NEW, "k-1").json()
