@@ -44,6 +44,7 @@ from bot.policy import Policy
 from bot.ports import Channel, Classifier, Clock, Core, FileSource, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
 from bot.reach import Reach
+from bot.repetitions import Repetitions
 from bot.second_look import SecondLook
 from bot.settings import Settings
 from bot.state import State
@@ -167,6 +168,7 @@ class Firstline:
         self.views = Views(settings.seal)
         self.dispatcher = Threads(lambda lane: self.lanes.run(lane), settings.workers) if works else Nobody()
         self.tokens = Tokens(world.clock)
+        self.repetitions = Repetitions(world.clock)
         self.originals = Originals(settings.seal, world.clock)
         self.boards = tuple(channel.board for channel in world.channels if channel.board is not None)
         self.privacy = Privacy(world.clock, self.boards)
@@ -317,6 +319,7 @@ class Firstline:
             codes.forget(self.world.clock() - CODES_KEPT)
         if found:
             log.warning("lanes.forgotten", number=found)
+        self.repetitions.expire()
         expired = files.expire(self.world.clock, self.settings.raw_kept)
         if expired:
             log.info("file.expired", number=expired)

@@ -4,7 +4,7 @@ Each change is one conditional UPDATE in its transaction, and the row count deci
 does. A text goes out to a customer only by `reply` and `resolve`; what agents write among themselves stays inside.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from peewee import IntegrityError
 
 from bot import outbox, own, quarantine, reach, reviews, views, wording
 from bot.board import Line, What
-from bot.errors import Conflict, Forbidden, NotFound, NotUnderstood
+from bot.errors import Changed, Conflict, Forbidden, NotFound, NotUnderstood
 from bot.ids import new_id
 from bot.language import ENGLISH
 from bot.life import Life, current
@@ -48,7 +48,8 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Commands:
     """The commands. `caller` is who gives one; all raise Forbidden for a caller who may not, and NotFound for a name
-    that is not exactly one incident's id or ticket number."""
+    that is not exactly one incident's id or ticket number. `versions`: which of the incident's the change is meant for
+    (see `views.version_of`; none: whatever it is); all raise Changed if it is not one of these any more."""
 
     clock: Clock
     dispatcher: Dispatcher
@@ -66,10 +67,12 @@ class Commands:
             self._refuse(caller, name.lower(), rest)
         return command.run(self, caller, rest, at)
 
-    def resolve(self, name: str, caller: Caller, note: str = "", at: datetime | None = None) -> Incident:
+    def resolve(
+        self, name: str, caller: Caller, note: str = "", at: datetime | None = None, versions: Collection[str] = ()
+    ) -> Incident:
         """Resolve an incident: its customer is told, with the note, and nobody is reminded of it. Raises Conflict if it
         is resolved already (the text says by whom and when), or was reopened after `at`."""
-        with self._changing(name, caller, "resolve") as change:
+        with self._changing(name, caller, "resolve", versions) as change:
             incident, now = change.incident, change.now
             note = _note(note)
             change.lanes += self.life.resolve(incident, caller.name, note, now, at or now)
@@ -78,11 +81,11 @@ class Commands:
         log.info("incident.resolved", incident_id=incident.id, ticket_id=incident.ticket_id)
         return change.incident
 
-    def reopen(self, name: str, caller: Caller) -> Incident:
+    def reopen(self, name: str, caller: Caller, versions: Collection[str] = ()) -> Incident:
         """Open a resolved incident again, and look at it again in a day. Raises Conflict if it is open, or if its
         conversation goes on in another one that is."""
         try:
-            with self._changing(name, caller, "reopen") as change:
+            with self._changing(name, caller, "reopen", versions) as change:
                 change.lanes += self.life.reopen(change.incident, caller.name, change.now)
                 incidents.touch(change.incident.id, change.now)
                 change.tell("reopened")
@@ -90,24 +93,26 @@ class Commands:
             raise Conflict(f"The conversation of {change.incident.ticket_id} goes on in another ticket.") from None
         return change.incident
 
-    def assign(self, name: str, caller: Caller, who: str = "me") -> Incident:
+    def assign(self, name: str, caller: Caller, who: str = "me", versions: Collection[str] = ()) -> Incident:
         """Give an incident to an agent (`me`: the caller), or to nobody."""
         who = tidy(who)[:64]
         to = None if who.lower() in NOBODY else caller.name if who.lower() in ("", "me") else who
-        with self._changing(name, caller, "assign") as change:
+        with self._changing(name, caller, "assign", versions) as change:
             incidents.touch(change.incident.id, change.now)
             incidents.assign(change.incident.id, to)
             change.record("assigned", before=change.incident.assignee, after=to)
             change.tell("assigned", to or "nobody")
         return change.incident
 
-    def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
+    def reply(
+        self, name: str, caller: Caller, text: str, key: str = "", versions: Collection[str] = ()
+    ) -> Incident:
         """Write to the customer, at every address of theirs. What was to come of follow-ups is cancelled: somebody is
         at it. With a `key`, a repetition is recognised and sends nothing."""
         text = mask(tidy(text))
         if not text or len(text) > LONGEST_REPLY:
             raise NotUnderstood(f"A reply has 1 to {LONGEST_REPLY} characters: reply TKT-x text")
-        with self._changing(name, caller, "reply") as change:
+        with self._changing(name, caller, "reply", versions) as change:
             incident, now = change.incident, change.now
             message_id = f"{incident.id}:{caller.name}:{key}" if key else new_id()
             said = incidents.message(incident.channel, message_id)
@@ -127,13 +132,15 @@ class Commands:
                 change.tell("replied", text)
         return change.incident
 
-    def note(self, name: str, caller: Caller, text: str, seen_on: str = "", key: str = "") -> Incident:
+    def note(
+        self, name: str, caller: Caller, text: str, seen_on: str = "", key: str = "", versions: Collection[str] = ()
+    ) -> Incident:
         """Write a note for agents. It never goes out. `seen_on` is the channel on whose board it was written, if it was
         written on one. With a `key`, a repetition is recognised and writes nothing."""
         text = _note(text)
         if not text:
             raise NotUnderstood("A note needs a text: note TKT-x text")
-        with self._changing(name, caller, "note") as change:
+        with self._changing(name, caller, "note", versions) as change:
             incident = change.incident
             message_id = f"{incident.id}:{caller.name}:{key}" if key else new_id()
             if incidents.message(incident.channel, message_id) is None:
@@ -142,14 +149,14 @@ class Commands:
                 change.tell("noted", text, seen_on)
         return change.incident
 
-    def category(self, name: str, caller: Caller, category: str) -> Incident:
+    def category(self, name: str, caller: Caller, category: str, versions: Collection[str] = ()) -> Incident:
         """Say what an incident is about, or confirm what a classifier said; agents are told of one that becomes urgent
         by it. Raises Conflict if a person has said the same before."""
         known = {other.value: other for other in Category}
         chosen = known.get(tidy(category).lower().replace(" ", "_"))
         if chosen is None:
             raise NotUnderstood(f"There is no category {category[:32]!r}. There are: {', '.join(known)}.")
-        with self._changing(name, caller, "category") as change:
+        with self._changing(name, caller, "category", versions) as change:
             incident = change.incident
             if incident.category == chosen and incident.reviewed_by is not None:
                 raise Conflict(f"{incident.ticket_id} is {chosen} already.")
@@ -239,13 +246,17 @@ class Commands:
         self.dispatcher.wake(lane)
 
     @contextmanager
-    def _changing(self, name: str, caller: Caller, command: str) -> "Iterator[_Change]":
+    def _changing(
+        self, name: str, caller: Caller, command: str, versions: Collection[str]
+    ) -> "Iterator[_Change]":
         """A transaction that changes the incident of this exact name; afterwards the change has the incident as it is
         then, and the lanes are woken."""
         self._allow(caller, Role.AGENT, command, name)
         with database.transaction():
             incident_id = views.known(name, exact=True)["id"]
             lanes.hold(incident_id)
+            if versions and views.version_of(incident_id) not in versions:
+                raise Changed("The incident has changed since you looked at it. Look again.")
             incident = current(incident_id)
             change = _Change(incident, caller, self.clock(), [], [])
             yield change

@@ -14,6 +14,10 @@ FirstlineError
 ├── Forbidden             a command by somebody who may not
 ├── NotFound              a command on something that does not exist
 ├── Conflict              a command that came too late
+│   └── Changed           it was meant for the incident as it was before
+├── BadCursor             what should turn a page is none of ours
+├── KeyReused             an Idempotency-Key that came before with another request
+├── StillRunning          a request whose first delivery is still being handled
 └── NotUnderstood         a command that there is not, or that lacks something
 ConfigurationError        outside the family: the process does not start
 """
@@ -94,6 +98,22 @@ class NotFound(FirstlineError):
 
 class Conflict(FirstlineError):
     """Raised when the incident is no longer in the state that the command needs. Says who changed it, and when."""
+
+
+class Changed(Conflict):
+    """Raised when the incident is no longer the version of it that the command was meant for."""
+
+
+class BadCursor(FirstlineError):
+    """Raised when what should say where a page begins was not given out by us."""
+
+
+class KeyReused(FirstlineError):
+    """Raised for another request under a key that was used before."""
+
+
+class StillRunning(FirstlineError):
+    """Raised for a repetition of a request that is still being handled."""
 
 
 class NotUnderstood(FirstlineError):

@@ -577,6 +577,59 @@ class IncidentDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """Which incidents are meant; what is None does not matter. `assignee` is empty for those of nobody; `created_from`
+    is included, `created_to` is not; `text` is what is searched for."""
+
+    status: str | None = None
+    category: str | None = None
+    channel: str | None = None
+    assignee: str | None = None
+    priority: str | None = None
+    unsure: bool | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentPage:
+    """Some incidents, and what to ask for the next ones with; None: there are no more."""
+
+    incidents: list[Incident]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of the audit trail: who did what, and what it was before and after."""
+
+    id: int
+    at: datetime
+    actor: str
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some lines of the audit trail, and what to ask for the next ones with; None: there are no more."""
+
+    events: list[Event]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The answer to a request, as it is given again to a repetition. `headers` are those that belong to its body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """What an agent has before them: the open incidents that are assigned to them and (`others`) those that are not,
     the first few of each; urgent ones first, then the oldest. The numbers count all that are open, the urgent ones

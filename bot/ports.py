@@ -1,11 +1,11 @@
 """What the core asks of the world, and what the world may ask of the core. Adapters see this, `model`, `errors` and the
 base class in `settings`, and nothing else of ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from bot.model import (
@@ -14,14 +14,19 @@ from bot.model import (
     Caller,
     Classification,
     DeadLetter,
+    EventPage,
     Fetched,
     FileView,
     InboundMessage,
     Incident,
     IncidentDetails,
+    IncidentFilter,
+    IncidentPage,
+    Kept,
     Notice,
     Page,
     Received,
+    Role,
     Sent,
     Workload,
 )
@@ -153,32 +158,99 @@ class Views(Protocol):
     def message(self, name: str, message_id: str) -> str:
         """Return the external id of a message of this incident's conversation. Raises NotFound."""
 
+    def find(self, what: IncidentFilter, after: str | None, limit: int) -> IncidentPage:
+        """List incidents, the youngest first. `after` is the `next` of the page before. Raises BadCursor."""
+
+    def every(self, what: IncidentFilter) -> Iterator[Incident]:
+        """Read incidents, however many, a batch at a time."""
+
+    def history(self, name: str, after: str | None, limit: int) -> EventPage:
+        """List the audit trail of an incident, the oldest line first. Raises NotFound, BadCursor."""
+
+    def version(self, name: str) -> str:
+        """Return what changes whenever the incident does. Raises NotFound."""
+
+    def dead(self, limit: int) -> Sequence["Dead"]:
+        """List what was given up and waits for a person, at most so many of each kind."""
+
+    def dead_one(self, name: str) -> Mapping[str, Any]:
+        """Show everything about one of them. Raises NotFound."""
+
     def ready(self) -> None:
         """Return if the database answers; else raise what it raises."""
 
 
+class Dead(Protocol):
+    """A piece of work that was given up. `name` is what a person types to get at it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def lane(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def incident_id(self) -> str | None: ...
+
+
+class Held(Protocol):
+    """A message that waits until a person lets it join its incident."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def incident_id(self) -> str: ...
+    @property
+    def message(self) -> InboundMessage: ...
+    @property
+    def received_at(self) -> datetime: ...
+
+
 class Commands(Protocol):
     """What people may do. `caller` is who does it. All raise Forbidden for a caller who may not, NotFound for a name
-    that is not exactly one incident's id or ticket number, and Conflict when the incident's state does not allow it."""
+    that is not exactly one incident's id or ticket number, and Conflict when the incident's state does not allow it.
+    `versions`: what the command is meant for (see `Views.version`; none: whatever it is); raises Changed."""
 
     def run(self, line: str, caller: Caller, at: datetime | None = None) -> str:
         """Run a command as a person types it, and return the answer; `at` is when they typed it."""
 
-    def resolve(self, name: str, caller: Caller, note: str = "", at: datetime | None = None) -> Incident: ...
+    def resolve(
+        self, name: str, caller: Caller, note: str = "", at: datetime | None = None, versions: Collection[str] = ()
+    ) -> Incident: ...
 
-    def reopen(self, name: str, caller: Caller) -> Incident: ...
+    def reopen(self, name: str, caller: Caller, versions: Collection[str] = ()) -> Incident: ...
 
-    def assign(self, name: str, caller: Caller, who: str = "me") -> Incident: ...
+    def assign(self, name: str, caller: Caller, who: str = "me", versions: Collection[str] = ()) -> Incident: ...
 
-    def reply(self, name: str, caller: Caller, text: str, key: str = "") -> Incident:
+    def reply(
+        self, name: str, caller: Caller, text: str, key: str = "", versions: Collection[str] = ()
+    ) -> Incident:
         """Write to the customer; with a `key`, a repetition sends nothing."""
 
-    def note(self, name: str, caller: Caller, text: str, seen_on: str = "", key: str = "") -> Incident:
+    def note(
+        self, name: str, caller: Caller, text: str, seen_on: str = "", key: str = "", versions: Collection[str] = ()
+    ) -> Incident:
         """Write a note; `seen_on` is the channel on whose board it was written, if it was. With a `key`, a repetition
         writes nothing."""
 
-    def category(self, name: str, caller: Caller, category: str) -> Incident:
+    def category(self, name: str, caller: Caller, category: str, versions: Collection[str] = ()) -> Incident:
         """Say what it is about, or confirm it."""
+
+    def quarantined(self, caller: Caller) -> "Sequence[tuple[Held, Incident]]":
+        """List the messages that wait until somebody lets them join their incidents, the oldest first."""
+
+    def admit(self, name: str, caller: Caller) -> Incident:
+        """Let one of them join."""
+
+    def reject(self, name: str, caller: Caller) -> Incident:
+        """Keep one of them out for good."""
+
+    def retry(self, name: str) -> None:
+        """Put what was given up back into its lane. Raises NotFound."""
 
 
 class Pages(Protocol):
@@ -317,11 +389,51 @@ class Signer(Protocol):
         role that no token can have."""
 
 
+class Issued(Protocol):
+    """What is known of a token that was given out. `jti` names it; `name` is whom it was given to."""
+
+    @property
+    def jti(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> Role: ...
+    @property
+    def issued_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def revoked_at(self) -> datetime | None: ...
+
+
 class Tokens(Protocol):
     """The tokens that were given out."""
 
+    def issue(
+        self, signer: Signer, role: Role, lifetime: timedelta, name: str = "", jti: str = ""
+    ) -> tuple[str, Issued]:
+        """Return a new token and what is kept of it. With a `jti`, a repetition returns the first again. Raises
+        FirstlineError for what cannot be, KeyReused if the first was another."""
+
+    def revoke(self, jti: str) -> Issued:
+        """Take a token back. Raises NotFound, or Conflict if that was done before."""
+
+    def listed(self) -> Sequence[Issued]:
+        """List all, the youngest first."""
+
     def revoked(self) -> set[str]:
         """Return the ids of all that were taken back. Asks the database, and raises what it raises."""
+
+
+class Repetitions(Protocol):
+    """Knows requests again by the keys that their callers give them."""
+
+    def begin(self, key: str, fingerprint: str) -> Kept | None:
+        """Return the answer that was given under this key; None: it is new, and its answer is to be kept. Raises
+        KeyReused, StillRunning."""
+
+    def end(self, key: str, answer: Kept | None) -> None:
+        """Keep the answer of what was begun; None: forget that it was."""
 
 
 class TicketDesk(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.errors import Conflict, FirstlineError, NotFound
+from bot.errors import Conflict, FirstlineError, KeyReused, NotFound
 from bot.model import Caller, Role, tidy
 from bot.ports import Clock, Signer
 from storage import database, tokens
@@ -46,16 +46,23 @@ class Tokens:
 
     clock: Clock
 
-    def issue(self, signer: Signer, role: Role, lifetime: timedelta, name: str = "") -> tuple[str, Issued]:
+    def issue(
+        self, signer: Signer, role: Role, lifetime: timedelta, name: str = "", jti: str = ""
+    ) -> tuple[str, Issued]:
         """Return a new token and what is kept of it. Without a name it gets one of its own, so that two callers who
-        have none do not see each other's incidents. Raises FirstlineError for a name or a length that cannot be."""
+        have none do not see each other's incidents. With a `jti` of one that is there, that one is signed again: this
+        is a repetition. Raises FirstlineError for a name or a length that cannot be, KeyReused for a repetition that
+        asks for something else."""
         if not timedelta(seconds=1) <= lifetime <= LONGEST:
             raise FirstlineError(f"A token holds for a second at least and for {LONGEST.days} days at most.")
-        jti = secrets.token_hex(7)
+        jti = jti or secrets.token_hex(7)
         now = self.clock().replace(microsecond=0)  # its times are whole seconds (RFC 7519 section 2)
         issued = Issued(jti, name or f"{role}-{jti[:8]}", role, now, (now + lifetime).replace(microsecond=0))
         token = signer.sign(Caller(issued.name, role), jti, now, issued.expires_at)
         with database.transaction():
+            row = tokens.find(jti)
+            if row is not None:
+                return _again(signer, Issued.of(row), issued)
             tokens.issue(
                 {
                     "jti": jti,
@@ -88,3 +95,12 @@ class Tokens:
         """List all, the youngest first."""
         with database.session():
             return [Issued.of(row) for row in tokens.listed()]
+
+
+def _again(signer: Signer, first: Issued, asked: Issued) -> tuple[str, Issued]:
+    """Sign a token that was given out before: a signature is made of what is kept, and is not kept itself."""
+    same = (first.name, first.role, first.expires_at - first.issued_at)
+    if same != (asked.name, asked.role, asked.expires_at - asked.issued_at):
+        raise KeyReused("Idempotency-Key: it was used before, for another token.")
+    token = signer.sign(Caller(first.name, first.role), first.jti, first.issued_at, first.expires_at)
+    return token, first

@@ -1,21 +1,28 @@
 """Every read for people, as frozen values."""
 
+import base64
+import hashlib
 import re
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bot import quarantine, routing
-from bot.errors import NotFound
+from bot.errors import BadCursor, NotFound
 from bot.model import (
+    SURE,
     Address,
     Category,
+    Event,
+    EventPage,
     FileView,
     InboundMessage,
     Incident,
     IncidentDetails,
+    IncidentFilter,
+    IncidentPage,
     MessageKind,
     NotificationView,
     Received,
@@ -56,6 +63,41 @@ class Views:
         """List the youngest incidents, all or those of one status (open, resolved)."""
         with database.session():
             return [Incident.of(row) for row in incidents.newest(limit, status)]
+
+    def find(self, what: IncidentFilter, after: str | None = None, limit: int = 50) -> IncidentPage:
+        """List incidents, the youngest first. `after` is the `next` of the page before. Raises BadCursor."""
+        place = None if after is None else _place(after)
+        with database.session():
+            found = [Incident.of(row) for row in _page(what, place, limit + 1)]
+        if len(found) <= limit:
+            return IncidentPage(found, None)
+        return IncidentPage(found[:limit], _cursor(found[limit - 1]))
+
+    def every(self, what: IncidentFilter) -> Iterator[Incident]:
+        """Read incidents, however many, a batch at a time; nothing is held between two batches."""
+        after: tuple[datetime, str] | None = None
+        while True:
+            with database.session():
+                found = [Incident.of(row) for row in _page(what, after, BATCH)]
+            yield from found
+            if len(found) < BATCH:
+                return
+            after = found[-1].created_at, found[-1].id
+
+    def history(self, name: str, after: str | None = None, limit: int = 50) -> EventPage:
+        """List the audit trail of an incident, in the order in which it was written. Raises NotFound, BadCursor."""
+        if after is not None and not re.fullmatch("[0-9]{1,18}", after, re.ASCII):
+            raise BadCursor(NOT_OURS)
+        with database.session():
+            read = incidents.events_after(known(name)["id"], int(after or 0), limit + 1)
+        found = [Event(**{field: row[field] for field in Event.__slots__}) for row in read[:limit]]
+        return EventPage(found, str(found[-1].id) if len(read) > limit else None)
+
+    def version(self, name: str) -> str:
+        """Return what changes whenever the incident does. Raises NotFound."""
+        with database.session():
+            waiting = inbox.by_incident(tidy(name).lower())
+            return version_of(known(_goes_on_in(waiting, name))["id"])
 
     def workload(self, agent: str, limit: int) -> Workload:
         """Say what is open, for the agent of this name: at most `limit` incidents of theirs, and of the others."""
@@ -154,6 +196,40 @@ class Views:
         if row is None:
             raise NotFound(f"Nothing dead goes by {name[:64]!r}; see `bot dead list`.")
         return row
+
+
+BATCH = 500
+"""Incidents that are read at once where all are wanted."""
+
+NOT_OURS = "after: this is not where a page of ours ended."
+
+
+def _page(what: IncidentFilter, after: tuple[datetime, str] | None, limit: int) -> list[database.Row]:
+    return incidents.page(limit, after, {name: getattr(what, name) for name in what.__slots__}, URGENT, SURE)
+
+
+def _cursor(last: Incident) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode().rstrip("=")
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    """Read what `_cursor` wrote. Raises BadCursor."""
+    try:
+        written = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+        at, incident_id = written.split(" ")
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        raise BadCursor(NOT_OURS) from None
+    if moment.tzinfo is None or not re.fullmatch("[0-9a-f-]{36}", incident_id):
+        raise BadCursor(NOT_OURS)
+    return moment, incident_id
+
+
+def version_of(incident_id: str) -> str:
+    """Return what changes whenever anything that is shown of an incident does. Within a session or a transaction."""
+    row = incidents.get(incident_id)
+    assert row is not None
+    return hashlib.sha256(repr(details(row)).encode()).hexdigest()[:32]
 
 
 def _received(row: database.Row) -> Received:

@@ -1,10 +1,13 @@
 """Incidents, what was said in them, and who did what. What is asked for every message is written by hand."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from peewee import fn
+from peewee import SQL, Expression, fn
 
 from storage.database import Row, database, execute, find, insert, rows
 from storage.tables import Event, Incident, Message, Rating, Revision, utc_text
@@ -51,6 +54,53 @@ def newest(
     if before is not None:
         found = found.where(Incident.created_at < before)
     return rows(found)
+
+
+def page(
+    limit: int,
+    after: tuple[datetime, str] | None,
+    wanted: Mapping[str, Any],
+    urgent: Sequence[str],
+    sure: float,
+) -> list[Row]:
+    """List incidents, the youngest first, from after the one that was opened then and has this id. `wanted` is as
+    `bot.model.IncidentFilter` names it; categories are `urgent` or not, and confident ones from `sure` on."""
+    found = Incident.select().order_by(Incident.created_at.desc(), Incident.id).limit(limit)
+    for condition in _conditions(wanted, urgent, sure):
+        found = found.where(condition)
+    if after is not None:
+        at, incident_id = after
+        same_time = (Incident.created_at == at) & (Incident.id > incident_id)
+        found = found.where((Incident.created_at < at) | same_time)
+    return rows(found)
+
+
+def _conditions(wanted: Mapping[str, Any], urgent: Sequence[str], sure: float) -> Iterator[Any]:
+    columns = {"status": Incident.status, "category": Incident.classification, "channel": Incident.channel}
+    for name, column in columns.items():
+        if wanted[name] is not None:
+            yield column == wanted[name]
+    if wanted["assignee"] is not None:
+        yield Incident.assignee == wanted["assignee"] if wanted["assignee"] else Incident.assignee.is_null()
+    if wanted["priority"] is not None:
+        is_urgent = Incident.classification.in_(list(urgent))
+        yield is_urgent if wanted["priority"] == "urgent" else ~is_urgent
+    if wanted["unsure"] is not None:
+        unsure = Incident.reviewed_by.is_null() & (Incident.confidence.is_null() | (Incident.confidence < sure))
+        yield unsure if wanted["unsure"] else ~unsure
+    if wanted["created_from"] is not None:
+        yield Incident.created_at >= wanted["created_from"]
+    if wanted["created_to"] is not None:
+        yield Incident.created_at < wanted["created_to"]
+    if wanted["text"] is not None:
+        yield _says(wanted["text"])
+
+
+def _says(text: str) -> Any:
+    escaped = re.sub("([%_|])", r"|\1", text.lower())
+    pattern = SQL(f"{database.param} ESCAPE '|'", [f"%{escaped}%"])
+    places = (Incident.message, Incident.subject, Incident.customer_id, Incident.ticket_id)
+    return reduce(or_, [Expression(fn.LOWER(place), "LIKE", pattern) for place in places])
 
 
 def resolve(incident_id: str, at: datetime, by: str, known_until: datetime) -> bool:
@@ -255,6 +305,12 @@ def record_many(lines: Sequence[Mapping[str, Any]]) -> None:
     """Add many lines to the audit trail in one statement."""
     if lines:
         insert(Event, lines)
+
+
+def events_after(incident_id: str, event_id: int, limit: int) -> list[Row]:
+    """List lines of an incident's audit trail, in the order in which they were written, from after this one."""
+    found = Event.select().where((Event.incident == incident_id) & (Event.id > event_id))
+    return rows(found.order_by(Event.id).limit(limit))
 
 
 def events(incident_id: str) -> list[Row]:

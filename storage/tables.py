@@ -421,6 +421,20 @@ class Token(Table):
         table_name = "tokens"
 
 
+class Repetition(Table):
+    """The answer to a request that may come twice; without a status as long as it is being handled."""
+
+    key = TextField(primary_key=True)
+    fingerprint = TextField()
+    begun_at = UTCDateTimeField(index=True)
+    status = IntegerField(null=True)
+    headers = JSONTextField(null=True)
+    body = TextField(null=True)
+
+    class Meta:
+        table_name = "repetitions"
+
+
 class State(Table):
     """Small values that must survive a restart."""
 
@@ -453,5 +467,6 @@ ALL = (
     Original,
     Participant,
     Token,
+    Repetition,
     State,
 )
