@@ -443,10 +443,12 @@ def web_application(firstline: Firstline, settings: Any, webhooks: Sequence[Any]
         commands=firstline.commands,
         tokens=firstline.tokens,
         pages=Pages(firstline.life.links, firstline.world.clock),
+        repetitions=firstline.repetitions,
         unavailable=UNAVAILABLE,
         metrics=_metrics(firstline),
     )
-    return create(core, settings, webhooks)
+    is_secure = (firstline.settings.public_url or "").startswith("https://")
+    return create(core, settings, webhooks, is_secure)
 
 
 def _metrics(firstline: Firstline) -> Callable[[], bytes]:

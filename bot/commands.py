@@ -104,9 +104,7 @@ class Commands:
             change.tell("assigned", to or "nobody")
         return change.incident
 
-    def reply(
-        self, name: str, caller: Caller, text: str, key: str = "", versions: Collection[str] = ()
-    ) -> Incident:
+    def reply(self, name: str, caller: Caller, text: str, key: str = "", versions: Collection[str] = ()) -> Incident:
         """Write to the customer, at every address of theirs. What was to come of follow-ups is cancelled: somebody is
         at it. With a `key`, a repetition is recognised and sends nothing."""
         text = mask(tidy(text))
@@ -246,9 +244,7 @@ class Commands:
         self.dispatcher.wake(lane)
 
     @contextmanager
-    def _changing(
-        self, name: str, caller: Caller, command: str, versions: Collection[str]
-    ) -> "Iterator[_Change]":
+    def _changing(self, name: str, caller: Caller, command: str, versions: Collection[str]) -> "Iterator[_Change]":
         """A transaction that changes the incident of this exact name; afterwards the change has the incident as it is
         then, and the lanes are woken."""
         self._allow(caller, Role.AGENT, command, name)

@@ -170,6 +170,9 @@ class Views(Protocol):
     def version(self, name: str) -> str:
         """Return what changes whenever the incident does. Raises NotFound."""
 
+    def reviews(self) -> dict[str, Any]:
+        """Say how right the classifiers were, by what agents have decided."""
+
     def dead(self, limit: int) -> Sequence["Dead"]:
         """List what was given up and waits for a person, at most so many of each kind."""
 
@@ -226,9 +229,7 @@ class Commands(Protocol):
 
     def assign(self, name: str, caller: Caller, who: str = "me", versions: Collection[str] = ()) -> Incident: ...
 
-    def reply(
-        self, name: str, caller: Caller, text: str, key: str = "", versions: Collection[str] = ()
-    ) -> Incident:
+    def reply(self, name: str, caller: Caller, text: str, key: str = "", versions: Collection[str] = ()) -> Incident:
         """Write to the customer; with a `key`, a repetition sends nothing."""
 
     def note(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bot import quarantine, routing
+from bot import quarantine, reviews, routing
 from bot.errors import BadCursor, NotFound
 from bot.model import (
     SURE,
@@ -178,6 +178,10 @@ class Views:
             figures[name] = None if mean is None else round(float(mean), 3)
         figures["median_seconds_to_resolve"] = statistics.median(times) if times else None
         return figures
+
+    def reviews(self) -> dict[str, Any]:
+        """Say how right the classifiers were, by what agents have decided (see `bot classify report`)."""
+        return reviews.Report.of(reviews.reviewed()).to_json()
 
     def standing(self, now: datetime) -> list[Figure]:
         """What is waiting, due or dead right now, for the metrics page."""

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.http.limits import RateLimits
 from adapters.http.problems import problem
 from adapters.http.settings import MAKE_A_KEY, HttpSettings
 from bot.errors import ConfigurationError, FirstlineError
@@ -36,6 +37,10 @@ LEEWAY = 10
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 ROLES = {role.value: role for role in (Role.REPORTER, Role.AGENT, Role.ADMIN)}
 LONGEST_TOKEN = 4096
+LONGEST = 366 * 24 * 3600
+"""Seconds for which a token may hold, with some room for clocks: whoever has one for life has it longer than they
+should."""
+
 REMEMBERED = 1024
 """Tokens whose signature need not be computed again: that is a fifth of what the hot route costs."""
 
@@ -66,6 +71,7 @@ EXPIRED = "The token has expired. Ask for a new one."
 REVOKED = "The token was revoked. Ask for a new one."
 NOT_FOR_US = f"The token is not for us: its aud and its iss must be {US}."
 NOT_YET = "The token is not valid yet: its time lies ahead of our clock."
+OLD = "The token is too old: it may hold for 365 days at most. Ask for a new one."
 BAD_NAME = "a name has 1 to 64 of these: A-Z a-z 0-9 . _ @ -"
 BAD_ROLE = f"the role is one of {', '.join(ROLES)}"
 
@@ -186,7 +192,10 @@ def _verified(claims: dict[str, Any]) -> Verified:
         raise Refused(f"The token cannot be used: in sub, {BAD_NAME}")
     if not isinstance(role, str) or role not in ROLES:
         raise Refused(f"The token cannot be used: {BAD_ROLE}.")
-    return Verified(Caller(name, ROLES[role]), jti, int(claims["exp"]))
+    expires_at, issued_at = int(claims["exp"]), int(claims["iat"])
+    if expires_at - issued_at > LONGEST:
+        raise Refused(OLD)
+    return Verified(Caller(name, ROLES[role]), jti, expires_at)
 
 
 class Revocations:
@@ -226,20 +235,32 @@ class Revocations:
 
 
 class Authentication:
-    """Stands before the application: finds out who calls, and refuses whoever does not say so. `keys`: None where only
-    this machine can call, and may do everything. `webhooks` are paths that platforms call, and sign."""
+    """Stands before the application: finds out who calls, and refuses whoever does not say so, or calls too often.
+    `keys`: None where only this machine can call, and may do everything. `webhooks` are paths that platforms call, and
+    sign; they, and what watches us, are not counted by `limits`."""
 
     def __init__(
-        self, app: ASGIApp, keys: Keys | None, revocations: Revocations, webhooks: frozenset[str] = frozenset()
+        self,
+        app: ASGIApp,
+        keys: Keys | None,
+        revocations: Revocations,
+        webhooks: frozenset[str] = frozenset(),
+        limits: RateLimits | None = None,
     ) -> None:
         self._app = app
+        self._limits = limits
+        self._unlimited = OPEN | webhooks
         self._open = OPEN | webhooks
         self._keys = keys
         self._revocations = revocations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = None
-        if scope["type"] == "http" and self._keys is None:
+        if scope["type"] == "http" and self._limits is not None and scope["path"] not in self._unlimited:
+            refusal = await self._limits.address(scope)
+        if refusal is not None:
+            pass
+        elif scope["type"] == "http" and self._keys is None:
             scope["caller"] = ANYBODY_HERE
         elif scope["type"] == "http" and scope["path"] not in self._open and not scope["path"].startswith(SIGNED):
             refusal = await self._refusal(scope)
@@ -253,11 +274,12 @@ class Authentication:
             if revoked:
                 raise Refused(REVOKED)
         except Refused as exc:
-            return exc.answer()
+            too_many = None if self._limits is None else await self._limits.failure(scope)
+            return too_many or exc.answer()
         if revoked is None:
             return problem(503, "The database does not answer, so that nobody can be known. Try again.")
         scope["caller"] = verified.caller
-        return None
+        return None if self._limits is None else await self._limits.caller(verified.caller)
 
 
 def _token(headers: Headers) -> str:
@@ -298,3 +320,4 @@ def _at_least(role: Role) -> Callable[[Request], Awaitable[Caller]]:
 
 Reporter = Annotated[Caller, Depends(_at_least(Role.REPORTER))]
 Agent = Annotated[Caller, Depends(_at_least(Role.AGENT))]
+Admin = Annotated[Caller, Depends(_at_least(Role.ADMIN))]

@@ -1,7 +1,7 @@
 """The files of an incident, for agents. They came from outside: a browser saves them, and shows none."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import FastAPI, Path
@@ -28,13 +28,10 @@ class FileOut(BaseModel):
     kept_at: AwareDatetime | None
 
 
-Described = dict[int | str, dict[str, Any]]
+def add_files(app: FastAPI, views: Views) -> None:
+    """Add the two paths."""
 
-
-def add_files(app: FastAPI, views: Views, refused: Described) -> None:
-    """Add the two paths. `refused` describes what the whole API refuses."""
-
-    @app.get("/api/incidents/{name}/files", summary="List the files", tags=["incidents"], responses=refused)
+    @app.get("/api/incidents/{name}/files", summary="List the files", tags=["incidents"])
     def list_files(name: str, caller: Agent) -> list[FileOut]:
         return [FileOut.model_validate(file) for file in views.files(name)]
 
@@ -44,7 +41,6 @@ def add_files(app: FastAPI, views: Views, refused: Described) -> None:
         tags=["incidents"],
         response_class=Response,
         responses={
-            **refused,
             200: {"description": "Its content.", "content": {"*/*": {"schema": {"type": "string"}}}},
             404: {"description": "There is no such file, or it is not kept; the answer says why."},
         },

@@ -3,14 +3,27 @@
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http.problems import problem, too_large
 from adapters.http.settings import LOOPBACK
 
 TRACE = frozenset({b"traceparent", b"tracestate", b"baggage"})
 """The headers of W3C Trace Context and Baggage."""
+
+
+SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+"""What stands in every answer, unless it says otherwise itself."""
+
+TLS_ALONE = (b"strict-transport-security", b"max-age=31536000")
+"""For a year a browser reaches us by TLS alone (RFC 6797)."""
 
 
 class Guard:
@@ -25,13 +38,23 @@ class Guard:
 
     Not so at the paths of `webhooks`, which platforms call from elsewhere, and sign.
 
-    From all it takes the trace that a caller claims to belong to: anybody could write into anybody's.
+    Pages of `origins` may ask all the same. To every answer it adds what keeps browsers from misusing it; if
+    `is_secure`, also that others reach us by TLS alone. From all it takes the trace that a caller claims to belong to:
+    anybody could write into anybody's.
     """
 
     def __init__(
-        self, app: ASGIApp, max_body: int, any_host: bool = False, webhooks: frozenset[str] = frozenset()
+        self,
+        app: ASGIApp,
+        max_body: int,
+        any_host: bool = False,
+        webhooks: frozenset[str] = frozenset(),
+        origins: frozenset[str] = frozenset(),
+        is_secure: bool = False,
     ) -> None:
         self._app = app
+        self._origins = origins
+        self._added = (*SAFE, TLS_ALONE) if is_secure else SAFE
         self._max_body = max_body
         self._any_host = any_host
         self._webhooks = webhooks
@@ -39,7 +62,14 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_ours = scope["type"] == "http" and scope["path"] not in self._webhooks
         refusal = self._refusal(Headers(scope=scope)) if is_ours else None
-        await (refusal or self._app)(_untraced(scope), receive, send)
+
+        async def safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                said = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(pair for pair in self._added if pair[0] not in said)]
+            await send(message)
+
+        await (refusal or self._app)(_untraced(scope), receive, safely)
 
     def _refusal(self, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
@@ -54,10 +84,25 @@ class Guard:
 
     def _is_foreign(self, origin: str, hosts: Sequence[str]) -> bool:
         """Whether a page is not one of ours: not on this machine, or, under any name, not on the one asked for."""
+        if origin in self._origins:
+            return False
         authority = origin.partition("://")[2].lower()
         if self._any_host:
             return not authority or [authority] != [host.lower() for host in hosts]
         return hostname(authority) not in LOOPBACK
+
+
+def with_cors(app: ASGIApp, origins: frozenset[str]) -> ASGIApp:
+    """Let browsers know that pages of these sites may read what is answered (the Fetch standard's CORS)."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=sorted(origins),
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer"],
+        expose_headers=["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"],
+    )
 
 
 def _untraced(scope: Scope) -> Scope:

@@ -13,6 +13,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,7 +21,7 @@ from starlette.routing import Route
 from adapters.asgi import Bridge, read
 from adapters.http.auth import caller_of
 from adapters.http.problems import invalid, problem, refused, too_large
-from bot.errors import Conflict, FirstlineError
+from bot.errors import FirstlineError, KeyReused
 from bot.model import Accepted, Address, Caller, InboundMessage, tidy
 from bot.ports import Answers, Intake
 
@@ -30,6 +31,8 @@ _tracer = trace.get_tracer("firstline")
 
 LONGEST_MESSAGE = 20_000
 LONGEST_KEY = 255
+KEY = r"[!-~]([ -~]{0,253}[!-~])?"
+"""What an Idempotency-Key looks like: the ends of a header's value are no spaces (RFC 9110 section 5.5)."""
 
 _ORDINARY = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+([a-z]{2,24})")
 
@@ -51,7 +54,8 @@ def normal_address(text: str) -> str:
         raise PydanticCustomError("email", "is no mail address: {why}", {"why": str(exc)}) from None
 
 
-def _not_blank(value: str) -> str:
+def not_blank(value: str) -> str:
+    """Return a text without what no person typed. Raises PydanticCustomError if nothing is left."""
     tidied = tidy(value)
     if not tidied:
         raise PydanticCustomError("blank", "must not be empty")
@@ -61,7 +65,7 @@ def _not_blank(value: str) -> str:
 CustomersText = Annotated[
     str,
     Field(min_length=1, max_length=LONGEST_MESSAGE, description="What the customer wrote."),
-    AfterValidator(_not_blank),
+    AfterValidator(not_blank),
 ]
 
 
@@ -83,7 +87,7 @@ class NewIncident(BaseModel):
     )
 
     customer_id: Annotated[
-        str, Field(min_length=1, max_length=255, description="Your name of the customer."), AfterValidator(_not_blank)
+        str, Field(min_length=1, max_length=255, description="Your name of the customer."), AfterValidator(not_blank)
     ]
     message: CustomersText
     channel: Literal["email", "sms", "whatsapp", "web"]
@@ -142,6 +146,20 @@ class NewIncident(BaseModel):
         return tuple(found)
 
 
+NO_JSON = "Send JSON, with Content-Type: application/json."
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+async def json_only(request: Request) -> None:
+    """Take no other body than JSON. Raises HTTPException."""
+    headers = request.headers
+    if (headers.get("content-length", "0") != "0" or "transfer-encoding" in headers) and not _is_json(request):
+        raise HTTPException(415, NO_JSON)
+
+
 class Door:
     """An endpoint through which something comes in: it is checked, committed, and answered when it is handled.
 
@@ -163,6 +181,11 @@ class Door:
         self._max_body = max_body
         self._bridge: Bridge | None = None
 
+    @classmethod
+    def operation(cls) -> str:
+        """The name of this operation in the document."""
+        return re.sub("(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
     def route(self) -> Route:
         return Route(self.path, self.__call__, methods=[self.method])
 
@@ -183,13 +206,12 @@ class Door:
                 return problem(400, "The body ended early.")  # nobody reads this: the caller has gone
 
     async def _answer(self, request: Request) -> Response:
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if self.takes_json and media_type != "application/json":
-            return problem(415, "Send JSON, with Content-Type: application/json.")
+        if self.takes_json and not _is_json(request):
+            return problem(415, NO_JSON)
         keys = request.headers.getlist("idempotency-key")
         key = keys[0] if keys else None
-        if key is not None and not (len(keys) == 1 and 0 < len(key) <= LONGEST_KEY and key.isprintable()):
-            return problem(400, f"Idempotency-Key: one, of 1 to {LONGEST_KEY} printable characters.")
+        if key is not None and not (len(keys) == 1 and re.fullmatch(KEY, key)):
+            return unusable_key()
         body = await read(request, self._max_body)
         if body is None:
             return too_large(self._max_body)
@@ -208,7 +230,7 @@ class Door:
 
     async def take_in(self, message: InboundMessage, waits: bool = True) -> tuple[Accepted, Mapping[str, Any] | None]:
         """Commit a message and wait for what becomes of it: None if that takes longer than `response_wait`, or if one
-        does not wait. Raises NotCommitted, or Conflict if what came before under its id was something else."""
+        does not wait. Raises NotCommitted, or KeyReused if what came before under its id was something else."""
         if self._bridge is None:
             self._bridge = Bridge()
         submission = self._intake.submit(message)
@@ -216,7 +238,7 @@ class Door:
         try:
             accepted = await self._bridge.result(submission.committed)
             if accepted.duplicate and accepted.fingerprint != message.fingerprint:
-                raise Conflict("Idempotency-Key: it was used before, with another body.")
+                raise KeyReused("Idempotency-Key: it was used before, for another request.")
             if answer is not None and accepted.duplicate:
                 answer.cancel()
                 answer = self._answers.expect(accepted.incident_id)
@@ -258,6 +280,10 @@ def received(accepted: Accepted, headers: Mapping[str, str]) -> Response:
         "message": f"{STORED} Ask again at the Location.",
     }
     return JSONResponse(body, 202, {"Location": location(accepted.incident_id), **headers})
+
+
+def unusable_key() -> Response:
+    return problem(400, f"Idempotency-Key: one, of 1 to {LONGEST_KEY} printable characters (ASCII).")
 
 
 def location(incident_id: str) -> str:

@@ -9,29 +9,54 @@ from pydantic import BaseModel
 
 from adapters.http import links
 from adapters.http.auth import OPEN, SIGNED
-from adapters.http.intake import LONGEST_KEY, Door, NewIncident, PostIncident
-from adapters.http.messages import DeleteMessage, NewAction, NewMessage, PostAction, PostMessage, PutMessage
+from adapters.http.intake import KEY, LONGEST_KEY, Door, NewIncident, PostIncident
+from adapters.http.messages import (
+    CONVERSATION,
+    DeleteMessage,
+    NewAction,
+    NewMessage,
+    PostAction,
+    PostMessage,
+    PutMessage,
+)
 from adapters.http.problems import MEDIA_TYPE, Problem
 
 
 def document(app: FastAPI, secured: bool, answers: tuple[type[BaseModel], ...]) -> None:
-    """Add the plain endpoints to the document of an application. `secured`: every caller needs a token."""
+    """Add the plain endpoints to the document of an application, and to each what it refuses. `secured`: every caller
+    needs a token."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generate()
             _complete(schema, answers)
+            for path, operations in schema["paths"].items():
+                for method, operation in operations.items():
+                    _describe(path, method, operation, secured)
             if secured:
-                _document_tokens(schema)
+                scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                schema["components"]["securitySchemes"] = {"token": scheme}
+                schema["security"] = [{"token": []}]
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+def allowed(app: FastAPI, path: str) -> str:
+    """Name the methods that a path has, as `Allow` does (RFC 9110 section 10.2.1)."""
+    paths = {"/openapi.json": {"get": {}}, **app.openapi()["paths"]}
+    found = {method.upper() for template, methods in paths.items() if _fits(template, path) for method in methods}
+    return ", ".join(sorted(found))
+
+
+def _fits(template: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path) is not None
+
+
 def _complete(schema: dict[str, Any], answers: tuple[type[BaseModel], ...]) -> None:
-    """Add the plain endpoints, and say how each refusal is told."""
+    """Add the plain endpoints and their models."""
     schemas = schema["components"]["schemas"]
     models: list[type[BaseModel]] = [NewIncident, NewMessage, NewAction, Problem, *answers]
     for model in models:
@@ -42,45 +67,83 @@ def _complete(schema: dict[str, Any], answers: tuple[type[BaseModel], ...]) -> N
         schema["paths"].setdefault(path, {}).update(deepcopy(operations))
     for name in ("HTTPValidationError", "ValidationError"):  # what FastAPI would say
         schemas.pop(name, None)
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            for status, response in operation["responses"].items():
-                if status >= "400" and response.get("content") != _PAGE:
-                    response["content"] = _json("Problem", MEDIA_TYPE)
 
 
-def _document_tokens(schema: dict[str, Any]) -> None:
-    schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    schema["security"] = [{"token": []}]
-    refused = {"description": "There is no token, or none that holds.", "content": _json("Problem", MEDIA_TYPE)}
-    for path, operations in schema["paths"].items():
-        for operation in operations.values():
-            if path in OPEN or path.startswith(SIGNED):
-                operation["security"] = []
-            else:
-                operation["responses"]["401"] = refused
+REPORTERS = frozenset({"show_incident", "openapi", "post_incident", *(door.operation() for door in CONVERSATION)})
+ADMINS = frozenset({"list_tokens", "issue_token", "revoke_token"})
+
+_WRONG: dict[int, str] = {
+    400: "The request cannot be read, or a header or a cursor cannot be used.",
+    401: "There is no token, or none that holds.",
+    403: "The role is too low, or a page of another site asks.",
+    404: "There is no such thing, or it is somebody else's.",
+    409: "It is not in a state for this, or the first request under this Idempotency-Key is still being handled.",
+    412: "It has changed: it is no longer what If-Match names.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+    422: "A field cannot be used, and the answer names it; or the Idempotency-Key was used for another request.",
+    429: "You call too often: wait for as many seconds as Retry-After says.",
+    503: "The database does not answer, or it could not be stored. Send it again.",
+}
+_AFTER = {429, 503}
+
+
+def _describe(path: str, method: str, operation: dict[str, Any], secured: bool) -> None:
+    """Say of an operation who may ask for it, and what it refuses and how."""
+    is_open = path in OPEN or path.startswith(SIGNED)
+    role = "admin" if operation["operationId"] in ADMINS else "agent"
+    role = "reporter" if operation["operationId"] in REPORTERS else role
+    if secured:
+        operation["security"] = [] if is_open else [{"token": [role]}]
+    if path.startswith(SIGNED):
+        return
+    if method == "post" and path not in PLAIN:
+        operation.setdefault("parameters", []).append(deepcopy(_KEY))
+    for status in _refusals(path, method, operation, secured and not is_open):
+        operation["responses"].setdefault(str(status), {"description": _WRONG[status]})
+    for status, response in operation["responses"].items():
+        if status >= "400":
+            response["content"] = deepcopy(_PROBLEM)
+            if int(status) in _AFTER:
+                response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+
+
+def _refusals(path: str, method: str, operation: dict[str, Any], known: bool) -> set[int]:
+    names = {parameter["in"] for parameter in operation.get("parameters", ())}
+    found = {400, 403, 503} | ({401, 429} if known else set())
+    if "{" in path:
+        found.add(404)
+    if method in ("post", "put", "delete"):
+        found |= {409, 422}
+    if "requestBody" in operation:
+        found |= {413, 415}
+    if names:
+        found.add(422)
+    if any(parameter["name"] == "if-match" for parameter in operation.get("parameters", ())):
+        found.add(412)
+    return found
 
 
 def _json(model: str, media_type: str = "application/json") -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{model}"}}}
 
 
+_PROBLEM: dict[str, Any] = {
+    MEDIA_TYPE: {
+        "schema": {"$ref": "#/components/schemas/Problem"},
+    }
+}
 _KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
-    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
-    "description": "A repetition with the same key and the same body gets the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": f"^{KEY}$"},
+    "description": "A repetition with the same key and the same request gets the first answer again.",
 }
 _PREFER: dict[str, Any] = {
     "name": "Prefer",
     "in": "header",
     "schema": {"type": "string"},
     "description": "`respond-async`: answer 202 as soon as the message is stored.",
-}
-_BODY = {
-    "413": {"description": "The body is too large."},
-    "415": {"description": "The body is not declared as JSON."},
-    "422": {"description": "A field cannot be used; the answer names it."},
 }
 
 
@@ -100,19 +163,41 @@ def _operation(
     return {
         "summary": summary,
         "tags": ["conversation" if "{" in door.path else "incidents"],
-        "operationId": re.sub("(?<=[a-z])(?=[A-Z])", "_", door.__name__).lower(),
+        "operationId": door.operation(),
         "parameters": [*_path_parameters(door.path), _KEY, _PREFER],
         **sent,
         "responses": {
-            str(door.status): {"description": says, "content": _json(done)},
-            "202": {"description": "The message is stored, and will be handled.", "content": _json("Stored")},
-            "400": {"description": "The Idempotency-Key cannot be used, or the body is not JSON."},
-            "409": {"description": "The Idempotency-Key was used before, with another body."},
-            **(_BODY if body else {}),
-            "503": {"description": "It could not be stored. Send it again."},
+            str(door.status): {"description": says, "content": _json(done), **_links(door)},
+            "202": {
+                "description": "The message is stored, and will be handled.",
+                "content": _json("Stored"),
+                **_links(door),
+            },
             **refused,
         },
     }
+
+
+_LINKED = {
+    "incident_id": ("show_incident", "post_message", "post_action", "list_files", "list_events", "resolve", "reopen",
+                    "assign", "reply", "note", "category"),
+    "message_id": ("put_message", "delete_message"),
+}  # fmt: skip
+"""What the answer to a new incident leads to, by the field of it that is needed beside its id."""
+
+
+def _links(door: type[Door]) -> dict[str, Any]:
+    """Say what one may go on with."""
+    if door is not PostIncident:
+        return {}
+    links = {}
+    for field, operations in _LINKED.items():
+        for operation in operations:
+            needed = {"name": "$response.body#/incident_id"}
+            if field == "message_id":
+                needed["message_id"] = "$response.body#/message_id"
+            links[operation] = {"operationId": operation, "parameters": needed}
+    return {"links": links}
 
 
 _PAGE: dict[str, Any] = {"text/html": {"schema": {"type": "string"}}}

@@ -1,6 +1,6 @@
 """Errors as problem details (RFC 9457): every refusal names what is wrong, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from bot.errors import Conflict, FirstlineError, Forbidden, NotCommitted, NotFound, NotUnderstood
+from bot.errors import (
+    BadCursor,
+    Changed,
+    Conflict,
+    FirstlineError,
+    Forbidden,
+    KeyReused,
+    NotCommitted,
+    NotFound,
+    NotUnderstood,
+    StillRunning,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -39,6 +50,10 @@ STATUS: dict[type[FirstlineError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    Changed: 412,
+    BadCursor: 400,
+    KeyReused: 422,
+    StillRunning: 409,
     NotUnderstood: 422,
     NotCommitted: 503,
 }
@@ -73,7 +88,10 @@ def invalid(exc: ValidationError | RequestValidationError) -> Response:
 
 def refused(exc: FirstlineError) -> Response:
     """Say why the core refuses, in its own words."""
-    return problem(STATUS.get(type(exc), 500), str(exc))
+    answer = problem(STATUS.get(type(exc), 500), str(exc))
+    if isinstance(exc, StillRunning):
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def _field(place: Sequence[int | str]) -> str:
@@ -81,14 +99,18 @@ def _field(place: Sequence[int | str]) -> str:
     return ".".join(names) or "body"
 
 
-def install(app: FastAPI, unavailable: tuple[type[Exception], ...]) -> None:
+def install(
+    app: FastAPI, unavailable: tuple[type[Exception], ...], allowed: Callable[[str], str] = lambda path: "GET"
+) -> None:
     """Answer every error of this application with problem details. `unavailable`: what the database raises when it is
-    locked, full or away."""
+    locked, full or away; `allowed` names the methods of a path, as `Allow` does."""
 
     def http_error(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, HTTPException)
         answer = problem(exc.status_code, exc.detail)
         answer.headers.update(exc.headers or {})
+        if exc.status_code == 405:
+            answer.headers["Allow"] = allowed(request.url.path)
         return answer
 
     def unusable(request: Request, exc: Exception) -> Response:

@@ -1,9 +1,11 @@
 """Settings of the HTTP side."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from bot.errors import ConfigurationError
 from bot.settings import Duration, FromEnvironment
@@ -38,6 +40,66 @@ class HttpSettings(FromEnvironment):
     )
     max_body: int = Field(1_000_000, ge=1_000, description="Largest request body, in bytes.")
 
+    forwarded_hops: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="How many proxies of ours stand before the HTTP side and write X-Forwarded-For; 0: it is not read.",
+    )
+    cors_origins: str | None = Field(
+        None,
+        description="Sites whose pages may call the API from a browser, with commas between them, such as "
+        "https://desk.shop.example; needs JWT_KEYS. Not set: none.",
+    )
+    rate_limit: str | None = Field(
+        "6000/minute",
+        description="How often one caller may call, by the name of their token; 0: as often as they like.",
+    )
+    rate_limit_address: str | None = Field(
+        "12000/minute", description="How often one address may call, whoever it is; 0: as often as it likes."
+    )
+    rate_limit_failed: str | None = Field(
+        "30/minute", description="How often one address may come with no good token; 0: as often as it likes."
+    )
+    rate_limit_url: SecretStr | None = Field(
+        None,
+        description="Redis (redis://host) in which all processes count calls together; needs the extra `queue`. "
+        "Not set: each counts for itself.",
+    )
+
+    @field_validator("rate_limit", "rate_limit_address", "rate_limit_failed")
+    @classmethod
+    def _a_rate(cls, value: str | None) -> str | None:
+        if value is not None and value != "0" and not re.fullmatch("[1-9][0-9]{0,8}/(second|minute|hour|day)", value):
+            raise ValueError("must be 0 or a rate such as 600/minute")
+        return value
+
+    @field_validator("rate_limit_url")
+    @classmethod
+    def _a_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(r"rediss?://[^/\s]", value.get_secret_value()):
+            raise ValueError("must begin with redis://host or rediss://host")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _sites(cls, value: str | None) -> str | None:
+        for origin in _origins(value):
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+                raise ValueError("each must be a scheme and a host, such as https://desk.shop.example")
+        return value
+
+    @model_validator(mode="after")
+    def _pages_have_tokens(self) -> Self:
+        if self.origins and not self.keys:
+            raise ValueError(f"CORS_ORIGINS needs JWT_KEYS: a page elsewhere could do everything. {MAKE_A_KEY}")
+        return self
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The sites of CORS_ORIGINS."""
+        return frozenset(_origins(self.cors_origins))
+
     @field_validator("jwt_keys")
     @classmethod
     def _can_sign(cls, value: SecretStr | None) -> SecretStr | None:
@@ -62,6 +124,10 @@ class HttpSettings(FromEnvironment):
     def _secrets(self) -> Iterator[str]:
         yield from super()._secrets()
         yield from self.keys
+
+
+def _origins(written: str | None) -> list[str]:
+    return [origin.strip() for origin in (written or "").split(",") if origin.strip()]
 
 
 def _split(keys: SecretStr | None) -> Iterator[str]:
