@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
-from operator import or_
 from typing import Any
 
-from peewee import SQL, Expression, fn
+from peewee import SQL, NodeList, fn
 
 from storage.database import Row, database, execute, find, insert, rows
 from storage.tables import Event, Incident, Message, Rating, Revision, utc_text
@@ -98,9 +97,12 @@ def _conditions(wanted: Mapping[str, Any], urgent: Sequence[str], sure: float) -
 
 def _says(text: str) -> Any:
     escaped = re.sub("([%_|])", r"|\1", text.lower())
-    pattern = SQL(f"{database.param} ESCAPE '|'", [f"%{escaped}%"])
+    holds = SQL(f"LIKE {database.param} ESCAPE '|'", [f"%{escaped}%"])  # peewee's own LIKE is a GLOB on SQLite
     places = (Incident.message, Incident.subject, Incident.customer_id, Incident.ticket_id)
-    return reduce(or_, [Expression(fn.LOWER(place), "LIKE", pattern) for place in places])
+    return reduce(
+        lambda one, other: NodeList((one, SQL("OR"), other), parens=True),
+        [NodeList((fn.LOWER(place), holds), parens=True) for place in places],
+    )
 
 
 def resolve(incident_id: str, at: datetime, by: str, known_until: datetime) -> bool:

@@ -216,7 +216,7 @@ class TestIdempotencyKey:
         served.post(Idempotency_Key="k-1")
         answer = served.post({**NEW, "message": "something else"}, Idempotency_Key="k-1")
         assert "Idempotency-Key" in problem_of(answer)["detail"]
-        assert answer.status_code == 409
+        assert answer.status_code == 422
         assert stored() == 1
 
     def test_waits_as_the_first_did_while_that_is_being_handled(self, served: Served) -> None:

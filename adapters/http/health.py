@@ -3,7 +3,6 @@ worker or a clock, serves this alone, at METRICS_PORT."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -14,8 +13,6 @@ from adapters.http.auth import Agent, Authentication, Keys, Revocations
 from adapters.http.guard import Guard
 from adapters.http.settings import HttpSettings
 from bot.ports import Tokens, Views
-
-AGENTS_ONLY: dict[int | str, dict[str, Any]] = {403: {"description": "This needs the role agent."}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,13 @@ def add_health(app: FastAPI, watch: Watch) -> None:
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/metrics", summary="Metrics, in Prometheus' text format", tags=["health"], responses=AGENTS_ONLY)
+    @app.get(
+        "/metrics",
+        summary="Metrics, in Prometheus' text format",
+        tags=["health"],
+        response_class=PlainTextResponse,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     def metrics(caller: Agent) -> Response:
         return PlainTextResponse(watch.metrics(), media_type="text/plain; version=1.0.0; charset=utf-8")
 

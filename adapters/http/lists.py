@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, Header, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -48,6 +49,16 @@ class EventOut(BaseModel):
     after: str | None
 
 
+def _written(value: object) -> object:
+    """Take a time as RFC 3339 writes it, and no number of seconds."""
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value, re.ASCII):
+        raise PydanticCustomError("time", "must be a time such as 2026-11-23T00:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+
+
 def wanted(
     caller: Agent,
     status: Literal["open", "resolved"] | None = None,
@@ -58,10 +69,8 @@ def wanted(
     ] = None,
     priority: Literal["urgent", "normal"] | None = None,
     unsure: Annotated[bool | None, Query(description="Whether a person should confirm or change the category.")] = None,
-    created_from: Annotated[
-        AwareDatetime | None, Query(description="The first moment, such as 2026-11-23T00:00:00Z.")
-    ] = None,
-    created_to: Annotated[AwareDatetime | None, Query(description="The moment after the last.")] = None,
+    created_from: Annotated[Moment | None, Query(description="The first moment, such as 2026-11-23T00:00:00Z.")] = None,
+    created_to: Annotated[Moment | None, Query(description="The moment after the last.")] = None,
     q: Annotated[str | None, Query(min_length=1, max_length=200, description="Words to search for.")] = None,
 ) -> IncidentFilter:
     """Read which incidents are meant."""

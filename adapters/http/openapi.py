@@ -203,10 +203,11 @@ def _links(door: type[Door]) -> dict[str, Any]:
 _PAGE: dict[str, Any] = {"text/html": {"schema": {"type": "string"}}}
 
 
-def _page(summary: str, done: dict[str, str]) -> dict[str, Any]:
+def _page(name: str, summary: str, done: dict[str, str]) -> dict[str, Any]:
     refused = {"403": "The link is not one of ours, or is too old.", "503": "The database does not answer."}
     return {
         "summary": summary,
+        "operationId": name,
         "tags": ["links"],
         "parameters": _path_parameters(links.PATH),
         "responses": {status: {"description": what, "content": _PAGE} for status, what in {**done, **refused}.items()},
@@ -235,9 +236,13 @@ PLAIN: dict[str, dict[str, Any]] = {
         ),
     },
     links.PATH: {
-        "get": _page("Show what a mail's link is for; nothing changes", {"200": "A page with one button."}),
+        "get": _page(
+            "show_link", "Show what a mail's link is for; nothing changes", {"200": "A page with one button."}
+        ),
         "post": _page(
-            "Do what a mail's link is for", {"200": "A page that says what was done.", "202": "It will be done."}
+            "follow_link",
+            "Do what a mail's link is for",
+            {"200": "A page that says what was done.", "202": "It will be done."},
         ),
     },
 }

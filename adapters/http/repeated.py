@@ -24,7 +24,7 @@ from bot.ports import Repetitions
 
 log = structlog.get_logger()
 
-ANEW = frozenset({401, 403, 408, 412, 413, 415, 428, 429})
+ANEW = frozenset({401, 403, 404, 405, 408, 412, 413, 415, 428, 429})
 """Statuses that are not kept: nothing was done, and it may be, when the caller has put right what was wrong."""
 
 ITSELF = frozenset({"/api/tokens"})
