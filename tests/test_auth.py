@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import http.client
 import json
 import re
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Set
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ def known_as(name: str, role: str = "reporter", **claims: Any) -> dict[str, str]
 @pytest.fixture
 def secured(db: str) -> Iterator[Served]:
     """Firstline with two keys."""
-    with serving(HttpSettings(port=0, jwt_keys=f"{KEY}, {OLD_KEY}", max_body=100_000)) as served:
+    with serving(HttpSettings(port=0, jwt_keys=f"{KEY}, {OLD_KEY}", max_body=100_000, rate_limit_failed="0")) as served:
         yield served
 
 
@@ -227,6 +229,19 @@ ENDPOINTS = [
     ("POST", "/api/incidents", 401, 201, 201, 201),
     ("GET", "/api/incidents", 401, 403, 200, 200),
     ("GET", "/api/incidents/{name}", 401, 404, 200, 200),  # somebody else's
+    ("GET", "/api/incidents/{name}/events", 401, 403, 200, 200),
+    ("GET", "/api/export/incidents.csv", 401, 403, 200, 200),
+    ("GET", "/api/export/incidents.jsonl", 401, 403, 200, 200),
+    ("GET", "/api/reviews", 401, 403, 200, 200),
+    ("GET", "/api/quarantine", 401, 403, 200, 200),
+    ("POST", "/api/quarantine/{held}/accept", 401, 403, 404, 404),
+    ("POST", "/api/quarantine/{held}/reject", 401, 403, 404, 404),
+    ("GET", "/api/dead", 401, 403, 200, 200),
+    ("GET", "/api/dead/{dead}", 401, 403, 404, 404),
+    ("POST", "/api/dead/{dead}/retry", 401, 403, 404, 404),
+    ("GET", "/api/tokens", 401, 403, 403, 200),
+    ("POST", "/api/tokens", 401, 403, 403, 201),
+    ("DELETE", "/api/tokens/{jti}", 401, 403, 403, 404),
     ("GET", "/api/incidents/{name}/files", 401, 403, 200, 200),
     ("GET", "/api/incidents/{name}/files/{number}", 401, 403, 404, 404),  # it has none
     ("POST", "/api/incidents/{name}/resolve", 401, 403, 200, 200),
@@ -257,6 +272,7 @@ BODIES: dict[str, dict[str, str]] = {
     "reply": {"text": "We are on it."},
     "notes": {"text": "hm"},
     "category": {"category": "refund_request"},
+    "tokens": {"role": "reporter"},
     "commands": {"text": "list"},
     "messages": {"message": "it was 20 euros"},
     "{message_id}": {"message": "it was 30 euros"},
@@ -271,6 +287,7 @@ def test_a_role_opens_what_the_table_says_and_nothing_else(secured: Served, colu
     found = []
     for method, path, *_ in ENDPOINTS:
         named = {"name": opened["ticket_id"], "message_id": opened["message_id"], "token": "none", "number": 1}
+        named.update(held="held-0", dead="job-0", jti="none")
         url = f"{secured.url}{path.format(**named)}"
         body = BODIES.get(path.rpartition("/")[2]) if method in ("POST", "PUT") else None
         with requests.Session() as session:
@@ -287,6 +304,86 @@ def test_every_path_of_the_api_is_in_the_table(secured: Served) -> None:
     assert offered <= {(method, path) for method, path, *_ in ENDPOINTS}
 
 
+def operations(served: Served) -> list[tuple[str, str, str]]:
+    """Read from the document what needs a token: the method, an address, and the role that it needs."""
+    document = served.get("/openapi.json", headers=known_as("ana")).json()
+    found = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for needed in operation["security"]:
+                (role,) = needed["token"]
+                found.append((method.upper(), served.url + re.sub(r"\{\w+\}", "1", path), role))
+    assert len(found) > 30
+    return found
+
+
+def by_hmac(algorithm: str, digest: str) -> str:
+    """A token that is signed with our key, by another algorithm than ours; or is said to be (RS256: as if the key were
+    a public one)."""
+    text = by_hand({"alg": algorithm, "typ": "JWT"}, claims_of(token(role="admin"))).rpartition(".")[0]
+    signature = hmac.digest(KEY.encode(), text.encode(), digest)
+    return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def claims_of(given: str) -> dict[str, Any]:
+    return dict(jwt.decode(given, options={"verify_signature": False}))
+
+
+def now() -> int:
+    return int(time.time())
+
+
+BAD: dict[str, Callable[[], str]] = {
+    "for somebody else": lambda: token(role="admin", aud="secondline"),
+    "by somebody else": lambda: token(role="admin", iss="secondline"),
+    "no algorithm": lambda: by_hand({"alg": "none", "typ": "JWT"}, claims_of(token(role="admin"))),
+    "our key as a public one": lambda: by_hmac("RS256", "sha256"),
+    "a stronger algorithm": lambda: by_hmac("HS512", "sha512"),
+    "expired": lambda: token(role="admin", iat=now() - 120, exp=now() - 60),
+    "not valid yet": lambda: token(role="admin", nbf=now() + 600),
+    "from the future": lambda: token(role="admin", iat=now() + 600, exp=now() + 1200),
+    "too old": lambda: token(role="admin", iat=now() - 400 * 86400, exp=now() + 60),
+    "for too long": lambda: token(role="admin", exp=now() + 400 * 86400),
+    "a foreign signature": lambda: token(role="admin", key="k" * 48),
+    "a signature that was cut off": lambda: token(role="admin").rpartition(".")[0] + ".",
+    "revoked": lambda: token(role="admin", jti="taken-back"),
+    **{f"without {claim}": partial(token, **{"role": "admin", claim: None}) for claim in auth.CLAIMS},
+}
+
+
+@ON_SQLITE
+def test_no_operation_of_the_document_takes_a_token_that_is_not_right(db: str) -> None:
+    tokens = Tokens(lambda: datetime.now(UTC))
+    tokens.issue(KEYS, Role.ADMIN, timedelta(days=1), "ana", jti="taken-back")
+    tokens.revoke("taken-back")
+    with serving(HttpSettings(port=0, jwt_keys=KEY, rate_limit_failed="0")) as served, requests.Session() as session:
+        made = {name: make() for name, make in BAD.items()}
+        for method, url, _ in operations(served):
+            for name, bad in made.items():
+                answer = session.request(method, url, headers={"Authorization": f"Bearer {bad}"}, timeout=10)
+                assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json"), (
+                    name,
+                    method,
+                    url,
+                )
+    with database.session():
+        assert database.execute("SELECT COUNT(*) FROM inbox").fetchone()[0] == 0
+
+
+@ON_SQLITE
+def test_no_operation_of_the_document_takes_a_role_that_is_too_low(secured: Served) -> None:
+    below = {"agent": ["reporter"], "admin": ["reporter", "agent"], "reporter": []}
+    asked = 0
+    for method, url, needed in operations(secured):
+        for role in below[needed]:
+            body = next((body for end, body in BODIES.items() if url.endswith(end)), {})
+            answer = requests.request(method, url, json=body, headers=known_as("ana", role), timeout=10)
+            assert answer.status_code == 403, (method, url, role)
+            assert f'scope="{needed}"' in answer.headers["WWW-Authenticate"]
+            asked += 1
+    assert asked > 25
+
+
 @ON_SQLITE
 def test_a_role_that_is_too_low_is_told_which_one_is_needed(secured: Served) -> None:
     answer = secured.get("/api/stats", headers=known_as("ana", "reporter"))
@@ -299,6 +396,7 @@ def test_the_document_says_what_needs_a_token(secured: Served) -> None:
     document = secured.get("/openapi.json", headers=known_as("ana")).json()
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert document["security"] == [{"token": []}]
+    assert document["paths"]["/api/stats"]["get"]["security"] == [{"token": ["agent"]}]
     assert document["paths"]["/healthz"]["get"]["security"] == []
     assert "401" in document["paths"]["/api/incidents"]["post"]["responses"]
     assert "403" in document["paths"]["/api/stats"]["get"]["responses"]
