@@ -416,10 +416,10 @@ class TestWhatIsKeptOfRequests:
         assert kept.begin("ana:k", "other") is None
 
 
-@ON_SQLITE
 class TestHowOftenSomebodyMayCall:
     """By name, by address, and with no good token."""
 
+    @ON_SQLITE
     def test_is_told_with_when_to_come_again(self, db: str) -> None:
         with serving(HttpSettings(port=0, jwt_keys=KEY, rate_limit="3/hour")) as served:
             ana = known_as("ana", "agent")
@@ -429,11 +429,13 @@ class TestHowOftenSomebodyMayCall:
             assert 1 <= int(refused.headers["Retry-After"]) <= 3600
             assert served.get("/api/stats", headers=known_as("ben", "agent")).status_code == 200
 
+    @ON_SQLITE
     def test_is_counted_for_an_address_but_not_for_what_watches_us(self, db: str) -> None:
         with serving(HttpSettings(port=0, jwt_keys=KEY, rate_limit_address="2/hour")) as served:
             assert [served.get("/a/none").status_code for _ in range(3)] == [403, 403, 429]
             assert served.get("/healthz").status_code == served.get("/readyz").status_code == 200
 
+    @ON_SQLITE
     def test_is_little_for_who_has_no_good_token_which_keeps_nobody_else_out(self, db: str) -> None:
         with serving(HttpSettings(port=0, jwt_keys=KEY, rate_limit_failed="2/hour")) as served:
             bad = {"Authorization": "Bearer sesame"}
@@ -441,10 +443,12 @@ class TestHowOftenSomebodyMayCall:
             assert served.get("/api/stats").status_code == 429
             assert served.get("/api/stats", headers=known_as("ana", "agent")).status_code == 200
 
+    @ON_SQLITE
     def test_does_not_matter_on_this_machine_alone(self, db: str) -> None:
         with serving(HttpSettings(port=0, rate_limit="1/hour", rate_limit_address="1/hour")) as served:
             assert {served.get("/api/stats").status_code for _ in range(5)} == {200}
 
+    @ON_SQLITE
     def test_can_be_as_often_as_they_like(self, db: str) -> None:
         settings = HttpSettings(port=0, jwt_keys=KEY, rate_limit="0", rate_limit_address="0", rate_limit_failed="0")
         with serving(settings) as served:
@@ -484,10 +488,10 @@ def test_no_address_is_none() -> None:
     assert address_of({"type": "http", "client": None, "headers": []}, 1) == ""
 
 
-@ON_SQLITE
 class TestWhatStandsInEveryAnswer:
     """For browsers."""
 
+    @ON_SQLITE
     @pytest.mark.parametrize("path", ["/api/stats", "/api/incidents", "/nowhere", "/healthz", "/a/none"])
     def test_keeps_a_browser_from_misusing_it(self, served: Served, path: str) -> None:
         headers = served.get(path).headers
@@ -498,10 +502,12 @@ class TestWhatStandsInEveryAnswer:
         assert headers["Referrer-Policy"] in ("no-referrer", "same-origin")
         assert "Strict-Transport-Security" not in headers
 
+    @ON_SQLITE
     def test_is_in_the_answers_of_the_hot_route_and_of_the_guard(self, served: Served) -> None:
         for answer in (served.post(), served.get("/api/stats", headers={"Host": "evil.example"})):
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
+    @ON_SQLITE
     def test_says_that_we_are_reached_by_tls_alone_where_that_is_so(
         self, db: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -510,7 +516,6 @@ class TestWhatStandsInEveryAnswer:
             assert served.get("/healthz").headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-@ON_SQLITE
 class TestAPageOfAnotherSite:
     """CORS: of the sites that are named, and of no other."""
 
@@ -529,6 +534,7 @@ class TestAPageOfAnotherSite:
         }
         return requests.options(f"{served.url}/api/incidents", headers=headers, timeout=5)
 
+    @ON_SQLITE
     def test_may_ask_if_it_is_named(self, shared: Served) -> None:
         asked = self.preflight(shared, self.DESK)
         assert asked.status_code == 200
@@ -539,9 +545,11 @@ class TestAPageOfAnotherSite:
         assert "Link" in answer.headers["Access-Control-Expose-Headers"]
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
+    @ON_SQLITE
     def test_needs_a_token_like_everybody(self, shared: Served) -> None:
         assert shared.get("/api/incidents", headers={"Origin": self.DESK}).status_code == 401
 
+    @ON_SQLITE
     @pytest.mark.parametrize(
         "origin", ["https://evil.example", "http://desk.example", "https://desk.example.evil.example", "null"]
     )
@@ -550,6 +558,7 @@ class TestAPageOfAnotherSite:
         assert asked.status_code == 403
         assert "Access-Control-Allow-Origin" not in asked.headers
 
+    @ON_SQLITE
     def test_may_never_without_a_setting(self, served: Served) -> None:
         assert "Access-Control-Allow-Origin" not in self.preflight(served, "http://127.0.0.1").headers
 
