@@ -25,6 +25,7 @@ from storage import (
     notifications,
     privacy,
     reach,
+    repetitions,
     reviews,
     state,
 )
@@ -100,6 +101,7 @@ class Privacy:
             _check(person, held, now)
             reach.drop(person.addresses | person.mails)
             done = _Erasure(person, caller, now, privacy.alias()).run()
+            repetitions.clear()  # answers of the last day may be about them
             for row in person.incidents:
                 board.show(self.boards, row["id"], (), now)
         log.info("customer.forgotten", customer=done.customer_id, incidents=done.incidents)

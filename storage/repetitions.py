@@ -45,3 +45,8 @@ def forget(before: datetime, key: str = "") -> None:
     """Delete what was begun before then: all, or what has this key."""
     which, values = (" AND key = ?", (utc_text(before), key)) if key else ("", (utc_text(before),))
     execute(f"DELETE FROM repetitions WHERE begun_at < ?{which}", values)
+
+
+def clear() -> None:
+    """Forget the answers that were given; requests that are being handled stay."""
+    execute("DELETE FROM repetitions WHERE status IS NOT NULL")

@@ -1,31 +1,41 @@
 """The HTTP API for agents: pages, filters, versions, exports, repetitions, rates, and what stands in every answer."""
 
+import asyncio
 import csv
 import io
 import json
 import re
+import shutil
+import socket
+import subprocess
 import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from adapters.http import lists
-from adapters.http.limits import address_of
+from adapters.http.limits import RateLimits, address_of
 from adapters.http.settings import HttpSettings
+from bot import telemetry
 from bot.errors import ConfigurationError, KeyReused, StillRunning
-from bot.model import Category, Incident, IncidentFilter, Kept
+from bot.model import Caller, Category, Incident, IncidentFilter, Kept, Role
 from bot.repetitions import GIVEN_UP, KEPT, Repetitions
 from bot.views import Views
 from storage import database
 from tests.fakes import TestClock
+from tests.mailbox import wait_until
 from tests.postgres import ON_SQLITE
 from tests.test_auth import KEY, known_as
 from tests.test_http import NEW, Served, problem_of, serving
+
+ANA = Caller("ana", Role.AGENT)
+ROOT = Caller("root", Role.ADMIN)
 
 
 @pytest.fixture
@@ -379,6 +389,16 @@ class TestARepetition:
                 assert first.json()["token"].rpartition(".")[2] not in str(rows)
 
 
+def test_who_is_forgotten_is_forgotten_in_answers_too(served: Served) -> None:
+    created = opened(served)
+    change(served, created["ticket_id"], "resolve", Idempotency_Key="k-1")
+    _settled(served)
+    details: Any = served.firstline.views.incident(created["ticket_id"])
+    served.firstline.privacy.forget(details.customer, ROOT)
+    with database.session():
+        assert database.execute("SELECT * FROM repetitions").fetchall() == []
+
+
 class TestWhatIsKeptOfRequests:
     """For a day; for a minute, where nobody ended what was begun."""
 
@@ -459,6 +479,52 @@ class TestHowOftenSomebodyMayCall:
         monkeypatch.setenv("RATE_LIMIT_FAILED", rate)
         with pytest.raises(ConfigurationError, match="RATE_LIMIT_FAILED: must be 0 or a rate"):
             HttpSettings.read()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A Redis on a free port; its address, and its process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(Path.cwd())]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
+        wait_until(lambda: _answers(port), 10)
+        yield f"redis://127.0.0.1:{port}", running
+        running.kill()
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server here")
+class TestCountingTogether:
+    """Many processes, one Redis."""
+
+    def test_two_processes_count_the_same_calls(self, redis: tuple[str, Any]) -> None:
+        both = [RateLimits(HttpSettings(rate_limit="3/hour", rate_limit_url=redis[0])) for _ in range(2)]
+
+        async def ask() -> list[bool]:
+            return [await both[number % 2].caller(ANA) is None for number in range(5)]
+
+        assert asyncio.run(ask()) == [True, True, True, False, False]
+
+    def test_without_redis_each_counts_for_itself_and_says_so_once(
+        self, redis: tuple[str, Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        url, running = redis
+        counted = RateLimits(HttpSettings(rate_limit="2/hour", rate_limit_url=url))
+        running.kill()
+        running.wait()
+        telemetry.set_up("INFO", "json")
+
+        async def ask() -> list[bool]:
+            return [await counted.caller(ANA) is None for _ in range(4)]
+
+        assert asyncio.run(ask()) == [True, True, False, False]
+        assert capsys.readouterr().err.count("limits.redis_away") == 1
 
 
 @pytest.mark.parametrize(

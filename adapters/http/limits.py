@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from adapters.http.problems import problem
 from adapters.http.settings import HttpSettings
+from bot.errors import ConfigurationError
 from bot.model import Caller
 
 log = structlog.get_logger()
@@ -80,12 +81,17 @@ class RateLimits:
 def _in_redis(settings: HttpSettings) -> Any:
     if settings.rate_limit_url is None:
         return None
+    from limits.errors import ConfigurationError as Lacking
     from limits.storage import RedisStorage
     from limits.strategies import SlidingWindowCounterRateLimiter
 
     waits: Any = {"socket_timeout": REDIS_WITHIN, "socket_connect_timeout": REDIS_WITHIN}
     url = settings.rate_limit_url.get_secret_value()
-    return SlidingWindowCounterRateLimiter(RedisStorage(url, key_prefix="firstline", **waits))
+    try:
+        storage = RedisStorage(url, key_prefix="firstline", **waits)
+    except Lacking:
+        raise ConfigurationError("RATE_LIMIT_URL: needs a package: pip install 'firstline[queue]'") from None
+    return SlidingWindowCounterRateLimiter(storage)
 
 
 def _refusal(free_at: float) -> Response:
