@@ -61,7 +61,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 lock: | $(BIN)/python
 	@$(PIP) install uv==$(UV_VERSION)
 	$(LOCK) --group build $(ARGS) -o requirements.lock
-	$(LOCK) --group build --extra dev --extra postgres --extra tracing --extra train -c requirements.lock $(ARGS) -o requirements-dev.lock
+	$(LOCK) --group build --extra dev --extra postgres --extra queue --extra tracing --extra train -c requirements.lock $(ARGS) -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -58,6 +58,27 @@ class Threads(Dispatcher):
                 lanes[lane] = None
                 self._changed.notify()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a lane that is woken now has to wait for a thread."""
+        with self._changed:
+            return self._at_work.total() + sum(map(len, self._woken.values())) >= len(self._threads)
+
+    def run(self, lane: str) -> None:
+        """Run this lane in the thread of the caller, if one of ours might begin it now; else wake it."""
+        queue = queue_of(lane)
+        with self._changed:
+            begins = self._at_work.total() < len(self._threads) and self._may_work_on(queue) and not self._stopping
+            if begins:
+                self._at_work[queue] += 1
+        if begins:
+            try:
+                self._run_lane(lane)
+            finally:
+                self._put_down(lane)
+        else:
+            self.wake(lane)
+
     def stop(self, within: float) -> bool:
         """Let every thread finish what it has in hand; False if one has not after so many seconds. What waits is left
         to be found again."""
@@ -82,7 +103,7 @@ class Threads(Dispatcher):
         """Wait for a lane; None is the end."""
         with self._changed:
             while not self._stopping:
-                for queue in list(self._woken):
+                for queue in list(self._woken) if self._at_work.total() < len(self._threads) else ():
                     if self._woken[queue] and self._may_work_on(queue):
                         self._woken[queue] = self._woken.pop(queue)  # the others are first the next time
                         self._at_work[queue] += 1
