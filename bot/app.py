@@ -435,6 +435,8 @@ def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], 
             started.enter_context(firstline.working())
         if "clock" in parts:
             started.enter_context(firstline.keeping_time())
+        if "web" not in parts:
+            started.enter_context(_watched(firstline))
         gc.collect()
         gc.freeze()  # else each full collection looks at all that was imported: 40 ms in which nothing is answered
         if "web" in parts:
@@ -460,7 +462,6 @@ def web_application(firstline: Firstline, settings: Any, webhooks: Sequence[Any]
     """Join the web application to the core. `settings`: HttpSettings; `webhooks`: the channels' routes."""
     from adapters.http.api import Core, create
 
-    metrics = measure.page(lambda: firstline.views.standing(firstline.world.clock()))
     core = Core(
         intake=firstline.intake,
         answers=firstline.answers,
@@ -469,9 +470,32 @@ def web_application(firstline: Firstline, settings: Any, webhooks: Sequence[Any]
         tokens=firstline.tokens,
         pages=Pages(firstline.life.links, firstline.world.clock),
         unavailable=UNAVAILABLE,
-        metrics=metrics,
+        metrics=_metrics(firstline),
     )
     return create(core, settings, webhooks)
+
+
+def _metrics(firstline: Firstline) -> Callable[[], bytes]:
+    return measure.page(lambda: firstline.views.standing(firstline.world.clock()))
+
+
+@contextmanager
+def _watched(firstline: Firstline) -> Iterator[None]:
+    """While entered, a process that serves no API can be watched, if METRICS_PORT says where."""
+    from adapters.http.settings import HttpSettings
+
+    settings = HttpSettings.read()
+    if settings.metrics_port is None:
+        yield
+        return
+    from adapters.http.health import Watch, create_watched
+    from adapters.http.server import serving
+
+    watch = Watch(firstline.views, firstline.tokens, _metrics(firstline), UNAVAILABLE)
+    at = settings.model_copy(update={"port": settings.metrics_port})
+    with serving(create_watched(watch, settings), at) as url:
+        log.info("process.watched", url=url)
+        yield
 
 
 def signer() -> Signer:

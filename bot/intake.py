@@ -14,11 +14,12 @@ from bot import measure, ports
 from bot.errors import NotCommitted
 from bot.ids import new_id
 from bot.masking import mask
+from bot.measure import span
 from bot.model import Accepted, InboundMessage, Proof, file_name, tidy
 from bot.originals import as_row
 from bot.ports import Clock, Dispatcher
 from bot.sealing import Seal
-from storage import database, inbox, originals
+from storage import database, inbox, originals, traces
 
 log = structlog.get_logger()
 
@@ -66,6 +67,8 @@ class Intake(ports.Intake):
         if message.proof is not Proof.PLACE:
             masked |= {"subject": mask(tidy(message.subject)), "whole": mask(tidy(message.whole))}
         now = self._clock()
+        with span("accept", channel=message.channel):
+            trace = traces.current()
         row = inbox.NewMessage(
             channel=message.channel,
             external_id=external_id,
@@ -74,6 +77,7 @@ class Intake(ports.Intake):
             payload=message.to_json() | masked,
             fingerprint=message.fingerprint,
             received_at=now,
+            trace=trace,
         )
         kept = as_row(self._seal, message.channel, external_id, original, now) if original else None
         submission = Submission(incident_id, Future(), row, kept)

@@ -135,7 +135,8 @@ class Lanes:
     def _do(self, lease: Lease) -> None:
         piece = lease.work
         try:
-            self._handlers[lease.lane.partition("/")[0]](lease)
+            with measure.span(_named(lease), part_of=lease.row["trace"]):
+                self._handlers[lease.lane.partition("/")[0]](lease)
         except LeaseLost:
             log.warning("lane.lost", lane=lease.lane)
             lease.work = None
@@ -151,6 +152,8 @@ class Lanes:
         dead = attempts >= self._attempts or isinstance(exc, Undeliverable)
         wait = max(backoff(max(attempts, 1)), asked_to_wait(exc))
         measure.failures.labels("dead" if dead else "work").inc()
+        if not dead:
+            measure.retries.labels(lease.lane.partition("/")[0]).inc()
         log.error("work.dead" if dead else "work.failed", lane=lease.lane, attempts=attempts, exc_info=exc)
         queue, row_id, error = lanes.queue_of(lease.lane), lease.row["id"], describe(exc)
         try:
@@ -203,6 +206,12 @@ class Lanes:
     def stop(self) -> None:
         """Begin no further piece of work; lanes are handed back after the piece in hand."""
         self._stopping.set()
+
+
+def _named(lease: Lease) -> str:
+    """Name what is being done, for a trace."""
+    queue = lease.lane.partition("/")[0]
+    return {"in": "handle", "out": "deliver"}.get(queue) or f"job {lease.row['kind']}"
 
 
 def asked_to_wait(exc: Exception) -> timedelta:

@@ -141,7 +141,7 @@ class Outbox:
                 log.info("notification.paced" if waits else "notification.cancelled", **_names(row))
             return
         try:
-            with step("send"):
+            with step("send", channel=row["channel"], kind=row["kind"]):
                 whole = replace(notice, references=references)
                 sent = within(sender.deadline + MARGIN, lambda: sender.send(to, whole))
         except TryLater as exc:

@@ -133,6 +133,7 @@ class Pipeline:
         if not message.text:  # a mail of pictures, say: nobody can tell
             return NOBODY
         answer = self.classifier(f"{message.subject}\n\n{message.text}" if message.subject else message.text)
+        measure.classified(answer)
         log.info(
             "message.classified",
             incident_id=incident_id,

@@ -38,6 +38,7 @@ from storage import (
     stats,
 )
 from storage.dead import Dead
+from storage.stats import Figure
 
 URGENT = tuple(category.value for category in Category if urgency(category) == 2)
 
@@ -136,8 +137,8 @@ class Views:
         figures["median_seconds_to_resolve"] = statistics.median(times) if times else None
         return figures
 
-    def standing(self, now: datetime) -> dict[str, float]:
-        """What is waiting, due or dead right now, by name, for the metrics page."""
+    def standing(self, now: datetime) -> list[Figure]:
+        """What is waiting, due or dead right now, for the metrics page."""
         with database.session():
             return stats.standing(now)
 

@@ -59,11 +59,14 @@ def _waiting(queue: type[Any]) -> str:
 
 def _given_up(kind: str) -> Any:
     queue = NAMES[kind]
+    return queue.select().where(given_up(queue))
+
+
+def given_up(queue: type[Any]) -> Any:
+    """The condition under which a row of a queue waits for a person."""
     if queue is Notification:
-        return Notification.select().where(
-            Notification.status.in_(["failed", "uncertain"]) & Notification.due_at.is_null()
-        )
-    return queue.select().where(queue.state == "dead")
+        return Notification.status.in_(["failed", "uncertain"]) & Notification.due_at.is_null()
+    return queue.state == "dead"
 
 
 def _dead(kind: str, row: Row) -> Dead:

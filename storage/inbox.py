@@ -10,7 +10,7 @@ from storage import lanes
 from storage.database import Row, execute, find, first, rows, update
 from storage.tables import InboxMessage, utc_text
 
-COLUMNS = "channel, external_id, incident_id, lane, payload, fingerprint, received_at, due_at, state, attempts"
+COLUMNS = "channel, external_id, incident_id, lane, payload, fingerprint, received_at, due_at, trace, state, attempts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class NewMessage:
     payload: Mapping[str, Any]
     fingerprint: str
     received_at: datetime
+    trace: str | None = None
 
 
 def add(messages: Sequence[NewMessage]) -> set[str]:
@@ -34,7 +35,7 @@ def add(messages: Sequence[NewMessage]) -> set[str]:
     wait for each other in a circle, and within a lane the numbers are given in the order of commit.
     """
     lanes.wake({message.lane: message.received_at for message in messages})
-    marks = ", ".join(f"({', '.join('?' * 8)}, 'new', 0)" for _ in messages)
+    marks = ", ".join(f"({', '.join('?' * 9)}, 'new', 0)" for _ in messages)
     inserted = execute(
         f"INSERT INTO inbox ({COLUMNS}) VALUES {marks} "
         "ON CONFLICT (channel, external_id) DO NOTHING RETURNING incident_id",
@@ -43,7 +44,7 @@ def add(messages: Sequence[NewMessage]) -> set[str]:
     return {incident_id for (incident_id,) in inserted.fetchall()}
 
 
-def _values(message: NewMessage) -> tuple[str, ...]:
+def _values(message: NewMessage) -> tuple[str | None, ...]:
     at = utc_text(message.received_at)
     payload = json.dumps(message.payload, ensure_ascii=False)
     return (
@@ -55,6 +56,7 @@ def _values(message: NewMessage) -> tuple[str, ...]:
         message.fingerprint,
         at,
         at,
+        message.trace,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from storage import lanes
+from storage import lanes, traces
 from storage.database import execute, insert, update
 from storage.tables import Job
 
@@ -13,16 +13,7 @@ def add_fetch(file_id: int, incident_id: str, payload: Mapping[str, Any], now: d
     """Owe the fetching of a file, and return the lane to wake: one of its own, so that nothing waits for it. Nobody
     else can know this lane yet, and so nobody can wait in a circle for it."""
     lane = fetch_lane(file_id)
-    row = {
-        "lane": lane,
-        "kind": "fetch",
-        "payload": {**payload, "file": file_id, "incident_id": incident_id},
-        "dedupe": f"fetch/{file_id}",
-        "due_at": now,
-        "created_at": now,
-    }
-    insert(Job, [row], unless="dedupe")
-    lanes.wake({lane: now})
+    _owe(lane, "fetch", {**payload, "file": file_id, "incident_id": incident_id}, f"fetch/{file_id}", now, now)
     return lane
 
 
@@ -38,16 +29,7 @@ def add(kind: str, incident_id: str, number: int, payload: Mapping[str, Any], du
     So a transaction that changes the incident as well adds first (see `storage.lanes`).
     """
     lane = f"job/{incident_id}"
-    row = {
-        "lane": lane,
-        "kind": kind,
-        "payload": dict(payload),
-        "dedupe": f"{kind}/{incident_id}/{number}",
-        "due_at": due_at,
-        "created_at": now,
-    }
-    insert(Job, [row], unless="dedupe")
-    lanes.wake({lane: due_at})
+    _owe(lane, kind, payload, f"{kind}/{incident_id}/{number}", due_at, now)
     return lane
 
 
@@ -55,20 +37,25 @@ def add_reclassify(incident_id: str, payload: Mapping[str, Any], due_at: datetim
     """Owe another look at what an incident is about: once, and in a lane of its own, so that nothing waits for it.
     Nobody but whoever does it locks this lane."""
     lane = reclassify_lane(incident_id)
-    row = {
-        "lane": lane,
-        "kind": "reclassify",
-        "payload": dict(payload),
-        "dedupe": f"reclassify/{incident_id}",
-        "due_at": due_at,
-        "created_at": now,
-    }
-    insert(Job, [row], unless="dedupe")
-    lanes.wake({lane: due_at})
+    _owe(lane, "reclassify", payload, f"reclassify/{incident_id}", due_at, now)
 
 
 def reclassify_lane(incident_id: str) -> str:
     return f"job/reclassify/{incident_id}"
+
+
+def _owe(lane: str, kind: str, payload: Mapping[str, Any], dedupe: str, due_at: datetime, now: datetime) -> None:
+    row = {
+        "lane": lane,
+        "kind": kind,
+        "payload": dict(payload),
+        "dedupe": dedupe,
+        "due_at": due_at,
+        "created_at": now,
+        "trace": traces.current(),
+    }
+    insert(Job, [row], unless="dedupe")
+    lanes.wake({lane: due_at})
 
 
 def put_off(row_id: int, attempts: int, due_at: datetime) -> None:

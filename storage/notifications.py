@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage import lanes
+from storage import lanes, traces
 from storage.database import Row, execute, insert, rows, update
 from storage.tables import Notification, utc_text
 
@@ -13,7 +13,8 @@ def owe(owed: Sequence[Mapping[str, Any]]) -> None:
     """Insert notifications, once each (`dedupe`), and wake their lanes."""
     if not owed:
         return
-    insert(Notification, owed, unless="dedupe")
+    trace = traces.current()
+    insert(Notification, [{**row, "trace": trace} for row in owed], unless="dedupe")
     lanes.wake({row["lane"]: row["due_at"] for row in owed})
 
 

@@ -1,11 +1,23 @@
 """The figures."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from peewee import fn
 
-from storage.tables import FollowUp, InboxMessage, Incident, Job, Lane, Notification, Rating
+from storage.dead import given_up
+from storage.lanes import QUEUES
+from storage.tables import FollowUp, InboxMessage, Incident, Lane, Notification, Rating
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of now; `queue`: of which one (see `storage.lanes`), if of one."""
+
+    name: str
+    value: float
+    queue: str | None = None
 
 
 def _count_by(table: Any, column: Any) -> dict[str, int]:
@@ -32,19 +44,27 @@ def counts() -> dict[str, Any]:
     }
 
 
-def standing(now: datetime) -> dict[str, float]:
-    """What is waiting, due or dead right now; the age of the oldest due work in seconds."""
-    given_up = Notification.status.in_(["failed", "uncertain"]) & Notification.due_at.is_null()
-    oldest = Lane.select(fn.MIN(Lane.due_at)).scalar()
-    return {
-        "messages_waiting": InboxMessage.select().where(InboxMessage.due_at.is_null(False)).count(),
-        "messages_dead": InboxMessage.select().where(InboxMessage.state == "dead").count(),
-        "notifications_waiting": Notification.select().where(Notification.due_at.is_null(False)).count(),
-        "notifications_given_up": Notification.select().where(given_up).count(),
-        "jobs_waiting": Job.select().where(Job.due_at.is_null(False)).count(),
-        "follow_ups_waiting": FollowUp.select().where(FollowUp.due_at.is_null(False)).count(),
-        "oldest_work_seconds": 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()),
-    }
+def standing(now: datetime) -> list[Figure]:
+    """What waits, is due or was given up right now; how late the latest of it is, in seconds."""
+    figures = [Figure("follow_ups_waiting", _number(FollowUp, FollowUp.due_at.is_null(False)))]
+    late = FollowUp.select(fn.MIN(FollowUp.due_at)).where(FollowUp.due_at.is_null(False)).scalar()
+    figures.append(Figure("follow_ups_due", _number(FollowUp, FollowUp.due_at <= now)))
+    figures.append(Figure("follow_ups_late_seconds", _age(late, now)))
+    figures.append(Figure("messages_quarantined", _number(InboxMessage, InboxMessage.state == "quarantined")))
+    for queue, table in QUEUES.items():
+        oldest = Lane.select(fn.MIN(Lane.due_at)).where(Lane.key.startswith(f"{queue}/")).scalar()
+        figures.append(Figure("work_waiting", _number(table, table.due_at.is_null(False)), queue))
+        figures.append(Figure("work_late_seconds", _age(oldest, now), queue))
+        figures.append(Figure("work_given_up", _number(table, given_up(table)), queue))
+    return figures
+
+
+def _number(table: Any, which: Any) -> int:
+    return int(table.select().where(which).count())
+
+
+def _age(due_at: datetime | None, now: datetime) -> float:
+    return 0.0 if due_at is None else max(0.0, (now - due_at).total_seconds())
 
 
 def times_to_resolve() -> list[tuple[datetime, datetime]]:

@@ -237,6 +237,7 @@ class InboxMessage(Counted):
     error = TextField(null=True)
     outcome = JSONTextField(null=True)
     quarantined_on = TextField(null=True)  # the incident that it would join, if a person lets it
+    trace = TextField(null=True)
 
     class Meta:
         table_name = "inbox"
@@ -264,6 +265,7 @@ class Notification(Counted):
     created_at = UTCDateTimeField()
     sent_at = UTCDateTimeField(null=True)
     booked = JSONTextField(default=())
+    trace = TextField(null=True)
 
     class Meta:
         table_name = "notifications"
@@ -346,6 +348,7 @@ class Job(Counted):
     attempts = IntegerField(default=0)
     error = TextField(null=True)
     created_at = UTCDateTimeField()
+    trace = TextField(null=True)
 
     class Meta:
         table_name = "jobs"

@@ -16,15 +16,20 @@ from typing import Any, Self
 import requests
 import structlog
 
+from tests.mailbox import wait_until
+
 BOT = str(Path(sys.executable).with_name("bot"))
 ROOT = Path(__file__).parent.parent
 
 
 class Process:
-    """A bot that is running. `environment` are its settings; `at` names the event at which it kills itself."""
+    """A bot that is running. `environment` are its settings; `at` names the event at which it kills itself; `part` is
+    which command it is: run, web, worker or clock."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], at: str = "", times: int = 1) -> None:
-        command = [sys.executable, "-m", "tests.process", at, str(times)] if at else [BOT, "run"]
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], at: str = "", times: int = 1, part: str = "run"
+    ) -> None:
+        command = [sys.executable, "-m", "tests.process", at, str(times)] if at else [BOT, part]
         self._popen = subprocess.Popen(
             command,
             cwd=folder,
@@ -61,8 +66,13 @@ class Process:
         assert self.url, "".join(self.output)
         return self
 
-    def post(self, body: Mapping[str, Any], key: str) -> requests.Response:
-        headers = {"Idempotency-Key": key}
+    def wait_for(self, pattern: str) -> str:
+        """Wait until a line of its output matches, and return what the group in the pattern stands for."""
+        wait_until(lambda: any(re.search(pattern, line) for line in self.output), 30, f"never said {pattern}")
+        return next(found[1] for line in self.output if (found := re.search(pattern, line)))
+
+    def post(self, body: Mapping[str, Any], key: str, **headers: str) -> requests.Response:
+        headers["Idempotency-Key"] = key
         return requests.post(f"{self.url}/api/incidents", json=body, headers=headers, timeout=30)
 
     def wait_dead(self, seconds: float = 30) -> int:

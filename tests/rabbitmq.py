@@ -79,10 +79,10 @@ class RabbitMQServer(Daemon):
             found = [channel.basic_get(queue, auto_ack=True) for queue in QUEUES for _ in range(20)]
         return [body for _, _, body in found if body is not None]
 
-    def waiting(self) -> dict[str, int]:
-        """How many wait in each queue."""
+    def waiting(self, queue: str) -> int:
+        """How many wait in a queue."""
         with self.channel() as channel:
-            return {queue: channel.queue_declare(queue, passive=True).method.message_count for queue in QUEUES}
+            return int(channel.queue_declare(queue, passive=True).method.message_count)
 
 
 @contextmanager

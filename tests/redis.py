@@ -43,11 +43,10 @@ class RedisServer(Daemon):
         with self.client() as client:
             return [body for key in client.keys("firstline:*.msgs") for body in client.hvals(key)]
 
-    def waiting(self) -> dict[str, int]:
-        """How many wait in each queue."""
+    def waiting(self, queue: str) -> int:
+        """How many wait in a queue."""
         with self.client() as client:
-            keys = [key.decode() for key in client.keys("firstline:firstline.*")]
-            return {key.partition(":")[2]: client.llen(key) for key in keys if not key.endswith(".msgs")}
+            return int(client.llen(f"firstline:{queue}"))
 
 
 @contextmanager

@@ -91,8 +91,9 @@ def test_a_worker_does_what_it_has_a_free_thread_for_and_tells_others_of_the_res
             wait_until(lambda: held)
             assert first.counted == []
             with process(broker.url, helped.append):
-                first.dispatcher.wake("in/b")
-                wait_until(lambda: helped == ["in/b"])
+                for number in range(20):
+                    first.dispatcher.wake(f"in/{number}")
+                wait_until(lambda: len(helped) >= 10)  # some come back to the first: its lookout would find them
             hanging.set()
     finally:
         hanging.set()
@@ -147,6 +148,7 @@ def test_a_broker_that_is_killed_and_comes_back_is_used_again_and_said_once(
 ) -> None:
     monkeypatch.setattr(queues, "PAUSE", 0.2)
     monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.2)
+    monkeypatch.setattr(queues, "CHECK_EVERY", 1.0)
     run: list[str] = []
     with (
         structlog.testing.capture_logs() as logs,
@@ -169,8 +171,8 @@ def test_a_broker_that_is_killed_and_comes_back_is_used_again_and_said_once(
 
         wait_until(works_again, 30)
     events = [entry["event"] for entry in logs if entry["event"].startswith("queue.")]
-    assert sorted(events[:2]) == ["queue.away", "queue.back"]
-    assert len(events) <= 4  # each of the two processes says it once
+    assert "queue.back" in events
+    assert 1 <= events.count("queue.away") <= 2  # each of the two processes says it once
 
 
 def test_telling_costs_nothing_while_the_broker_is_away() -> None:
@@ -221,12 +223,14 @@ def test_nobody_who_works_lets_no_broker_run_full(broker: Any, monkeypatch: pyte
                 time.sleep(0.001)
         wait_until(lambda: len(web.counted) > 700)
         wait_until(lambda: not any(web.bell._waiting.values()))
-        assert 0 < broker.waiting()["firstline.in"] <= 300
+        assert 0 < broker.waiting("firstline.in") <= 300
+    broker.empty()
 
 
 def test_a_broker_that_lost_its_queues_gets_them_again(rabbitmq: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.1)
     run: list[str] = []
+    rabbitmq.empty()
     with process(rabbitmq.url, run.append), process(rabbitmq.url) as web:
         web.dispatcher.wake("in/a")
         wait_until(lambda: run == ["in/a"])

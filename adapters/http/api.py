@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import Body, FastAPI, Header, Query
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
@@ -16,6 +16,7 @@ from adapters.http import problems
 from adapters.http.auth import Agent, Authentication, Keys, Reporter, Revocations, require, too_low
 from adapters.http.files import add_files
 from adapters.http.guard import Guard
+from adapters.http.health import AGENTS_ONLY, Watch, add_health
 from adapters.http.intake import LONGEST_KEY, PostIncident
 from adapters.http.links import link_routes
 from adapters.http.messages import CONVERSATION
@@ -156,6 +157,10 @@ class Core:
     unavailable: tuple[type[Exception], ...]
     metrics: Callable[[], bytes]
 
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.views, self.tokens, self.metrics, self.unavailable)
+
 
 def create(core: Core, settings: HttpSettings, webhooks: Sequence[Route] = ()) -> ASGIApp:
     """Build the web application: the guard, the hot route, and everything else behind it. With keys, every caller needs
@@ -203,9 +208,9 @@ def create_api(core: Core, settings: HttpSettings) -> FastAPI:
     problems.install(app, core.unavailable)
     app.add_exception_handler(Forbidden, _no_agent)
     _add_reads(app, core)
-    add_files(app, core.views, {**_AGENTS_ONLY, **_UNKNOWN})
+    add_files(app, core.views, {**AGENTS_ONLY, **_UNKNOWN})
     _add_commands(app, core)
-    _add_health(app, core)
+    add_health(app, core.watch)
     document(app, secured=bool(settings.keys), answers=(Stored, Created, Done))
     return app
 
@@ -221,16 +226,15 @@ def _no_agent(request: Request, exc: Exception) -> Response:
 Described = dict[int | str, dict[str, Any]]
 
 _UNKNOWN: Described = {404: {"description": "There is no such incident."}}
-_AGENTS_ONLY: Described = {403: {"description": "This needs the role agent."}}
 _COMMAND: Described = {
-    **_AGENTS_ONLY,
+    **AGENTS_ONLY,
     **_UNKNOWN,
     409: {"description": "The incident is not in a state for this; the answer says why."},
 }
 
 
 def _add_reads(app: FastAPI, core: Core) -> None:
-    @app.get("/api/incidents", summary="List the youngest incidents", tags=["incidents"], responses=_AGENTS_ONLY)
+    @app.get("/api/incidents", summary="List the youngest incidents", tags=["incidents"], responses=AGENTS_ONLY)
     def list_incidents(
         caller: Agent,
         status: Literal["open", "resolved"] | None = None,
@@ -250,7 +254,7 @@ def _add_reads(app: FastAPI, core: Core) -> None:
             return ReceivedOut(incident_id=found.incident_id, status="received", received_at=found.received_at)
         return _details(found, caller)
 
-    @app.get("/api/stats", summary="Count", tags=["figures"], responses=_AGENTS_ONLY)
+    @app.get("/api/stats", summary="Count", tags=["figures"], responses=AGENTS_ONLY)
     def stats(caller: Agent) -> dict[str, Any]:
         return core.views.stats()
 
@@ -317,23 +321,3 @@ def _add_commands(app: FastAPI, core: Core) -> None:
         said = do.run(body.text, caller)
         require(caller, Role.AGENT)  # what the core lets customers ask in their chats, it lets nobody ask here
         return Said(message=said)
-
-
-def _add_health(app: FastAPI, core: Core) -> None:
-    @app.get("/healthz", summary="Whether the process is alive", tags=["health"])
-    def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/metrics", summary="Metrics, in Prometheus' text format", tags=["health"], responses=_AGENTS_ONLY)
-    def metrics(caller: Agent) -> Response:
-        return PlainTextResponse(core.metrics(), media_type="text/plain; version=1.0.0; charset=utf-8")
-
-    @app.get(
-        "/readyz",
-        summary="Whether the database answers",
-        tags=["health"],
-        responses={503: {"description": "It does not."}},
-    )
-    def readyz() -> Response:
-        core.views.ready()
-        return JSONResponse({"status": "ready"})

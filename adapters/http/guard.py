@@ -9,6 +9,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.http.problems import problem, too_large
 from adapters.http.settings import LOOPBACK
 
+TRACE = frozenset({b"traceparent", b"tracestate", b"baggage"})
+"""The headers of W3C Trace Context and Baggage."""
+
 
 class Guard:
     """Stands before the application. Refuses
@@ -21,6 +24,8 @@ class Guard:
       would answer this case as well, but not with problem details.
 
     Not so at the paths of `webhooks`, which platforms call from elsewhere, and sign.
+
+    From all it takes the trace that a caller claims to belong to: anybody could write into anybody's.
     """
 
     def __init__(
@@ -34,7 +39,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_ours = scope["type"] == "http" and scope["path"] not in self._webhooks
         refusal = self._refusal(Headers(scope=scope)) if is_ours else None
-        await (refusal or self._app)(scope, receive, send)
+        await (refusal or self._app)(_untraced(scope), receive, send)
 
     def _refusal(self, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
@@ -53,6 +58,12 @@ class Guard:
         if self._any_host:
             return not authority or [authority] != [host.lower() for host in hosts]
         return hostname(authority) not in LOOPBACK
+
+
+def _untraced(scope: Scope) -> Scope:
+    if scope["type"] != "http" or not any(name in TRACE for name, _ in scope["headers"]):
+        return scope
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name not in TRACE]}
 
 
 def hostname(host: str) -> str:

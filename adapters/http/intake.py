@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import Annotated, Any, Literal, Self
 
 from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.requests import ClientDisconnect, Request
@@ -171,7 +172,11 @@ class Door:
         raise NotImplementedError
 
     async def __call__(self, request: Request) -> Response:
-        with _tracer.start_as_current_span(f"{self.method} {self.path}"):  # the route: a span's name holds no ids
+        with _tracer.start_as_current_span(
+            f"{self.method} {self.path}",  # the route: a span's name holds no ids
+            kind=SpanKind.SERVER,
+            record_exception=False,
+        ):
             try:
                 return await self._answer(request)
             except ClientDisconnect:

@@ -1,7 +1,9 @@
 """Serving the web application with uvicorn."""
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -37,9 +39,34 @@ def serve(
     Raises ConfigurationError if the address cannot be had.
     """
     listener = _listen(settings)
+    with listener:
+        Server(_config(app), lambda: ready(_url(listener)), stopped).run([listener])
+
+
+@contextmanager
+def serving(app: ASGIApp, settings: HttpSettings) -> Iterator[str]:
+    """While entered, serve in a thread of its own; gives our address. Raises ConfigurationError, as `serve` does."""
+    listener = _listen(settings)
+    up = threading.Event()
+    server = Server(_config(app), up.set, lambda: False)
+    thread = threading.Thread(target=server.run, args=([listener],), name="http", daemon=True)
+    with listener:
+        thread.start()
+        up.wait()
+        try:
+            yield _url(listener)
+        finally:
+            server.should_exit = True
+            thread.join(GRACE)
+
+
+def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    config = uvicorn.Config(
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http="h11",
         loop="asyncio",
@@ -51,8 +78,6 @@ def serve(
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
     )
-    with listener:
-        Server(config, lambda: ready(url), stopped).run([listener])
 
 
 def _listen(settings: HttpSettings) -> socket.socket:

@@ -21,6 +21,13 @@ class HttpSettings(FromEnvironment):
 
     host: str = Field("127.0.0.1", description="Address to listen on; one that others can reach needs JWT_KEYS.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port on HOST where a worker or a clock alone shows /metrics, /healthz and /readyz. "
+        "Not set: nowhere.",
+    )
     jwt_keys: SecretStr | None = Field(
         None,
         description="Keys of the API's tokens, with commas between them: the first signs, all verify. "
