@@ -1,6 +1,7 @@
 """The composition root: builds the parts, joins them, starts and stops them. The one module that knows all."""
 
 import gc
+import os
 import secrets
 import signal
 import threading
@@ -394,8 +395,13 @@ class ForCommands:
 def open_database(settings: Settings, migrating: bool) -> list[str]:
     """Connect, and bring the schema up to date, or (not `migrating`) make sure that it is; return what was applied.
     Raises ConfigurationError."""
+    if "DYNO" in os.environ and settings.database_url.startswith("sqlite"):
+        raise ConfigurationError(
+            "DATABASE_URL: Heroku wipes its disk at every restart, and a SQLite file with it. "
+            "Use PostgreSQL: heroku addons:create heroku-postgresql"
+        )
     try:
-        database.connect(settings.database_url)
+        database.connect(settings.database_url, settings.workers)
         missing = migrate() if migrating else pending()
     except ValueError as exc:
         raise ConfigurationError(f"DATABASE_URL: {exc}.") from None

@@ -49,8 +49,8 @@ class Daemon:
         folder: Path,
         command: Sequence[str],
         answers: Callable[[], bool],
-        environment: Mapping[str, str] = {},  # noqa: B006  # read only
-        who: Mapping[str, Any] = {},  # noqa: B006
+        environment: Mapping[str, str] = {},  # read only
+        who: Mapping[str, Any] = {},
     ) -> None:
         self.folder = folder
         self._command = list(command)
