@@ -14,6 +14,10 @@ log = structlog.get_logger()
 REMEMBERED = 10_000
 """Lanes kept in mind for each queue; more are dropped, and found again by the lookout."""
 
+PATIENCE = 1.0
+"""Seconds for which a lane that somebody else told of waits for a free thread; then it is put in line here. By then
+every other process has looked for due lanes itself."""
+
 INBOUND = "in"
 FILES = "job/file"
 
@@ -36,7 +40,9 @@ class Threads(Dispatcher):
 
     def __init__(self, run_lane: Callable[[str], None], workers: int) -> None:
         self._run_lane = run_lane
-        self._changed = threading.Condition()
+        guard = threading.RLock()
+        self._changed = threading.Condition(guard)
+        self._freed = threading.Condition(guard)
         self._woken: dict[str, OrderedDict[str, None]] = {}
         self._at_work: Counter[str] = Counter()
         self._most_elsewhere = max(1, workers - max(1, workers // 4))
@@ -58,12 +64,36 @@ class Threads(Dispatcher):
                 lanes[lane] = None
                 self._changed.notify()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a lane that is woken now has to wait for a thread."""
+        with self._changed:
+            return self._at_work.total() + sum(map(len, self._woken.values())) >= len(self._threads)
+
+    def run(self, lane: str) -> None:
+        """Run this lane in the thread of the caller, if one of ours might begin it now; else wake it. While all are at
+        work the caller waits, so that what comes behind this lane is left to others."""
+        queue = queue_of(lane)
+        with self._changed:
+            self._freed.wait_for(lambda: self._stopping or self._at_work.total() < len(self._threads), PATIENCE)
+            begins = self._at_work.total() < len(self._threads) and self._may_work_on(queue) and not self._stopping
+            if begins:
+                self._at_work[queue] += 1
+        if begins:
+            try:
+                self._run_lane(lane)
+            finally:
+                self._put_down(lane)
+        else:
+            self.wake(lane)
+
     def stop(self, within: float) -> bool:
         """Let every thread finish what it has in hand; False if one has not after so many seconds. What waits is left
         to be found again."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+            self._freed.notify_all()
         last = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, last - time.monotonic()))
@@ -82,7 +112,7 @@ class Threads(Dispatcher):
         """Wait for a lane; None is the end."""
         with self._changed:
             while not self._stopping:
-                for queue in list(self._woken):
+                for queue in list(self._woken) if self._at_work.total() < len(self._threads) else ():
                     if self._woken[queue] and self._may_work_on(queue):
                         self._woken[queue] = self._woken.pop(queue)  # the others are first the next time
                         self._at_work[queue] += 1
@@ -100,6 +130,7 @@ class Threads(Dispatcher):
         with self._changed:
             self._at_work[queue_of(lane)] -= 1
             self._changed.notify()
+            self._freed.notify()
 
 
 def queue_of(lane: str) -> str:

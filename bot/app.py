@@ -1,6 +1,7 @@
 """The composition root: builds the parts, joins them, starts and stops them. The one module that knows all."""
 
 import gc
+import os
 import secrets
 import signal
 import threading
@@ -15,9 +16,11 @@ from typing import Any
 
 import structlog
 from peewee import DatabaseError, ImproperlyConfigured, InterfaceError, OperationalError
+from pydantic import SecretStr
 
 import adapters
-from adapters.dispatch import Nobody, Threads
+from adapters.broker import Bell, Rings, Shared
+from adapters.dispatch import Nobody, Threads, queue_of
 from bot import files, measure, telemetry, wording
 from bot.answers import Answers
 from bot.breaker import Breaker
@@ -41,10 +44,11 @@ from bot.outbox import Outbox
 from bot.pages import Pages
 from bot.pipeline import Pipeline
 from bot.policy import Policy
-from bot.ports import Channel, Classifier, Clock, Core, FileSource, Routes, Sender, Signer, TicketDesk
+from bot.ports import Channel, Classifier, Clock, Core, Dispatcher, FileSource, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
 from bot.reach import Reach
 from bot.repetitions import Repetitions
+from bot.sealing import Envelope
 from bot.second_look import SecondLook
 from bot.settings import Settings
 from bot.state import State
@@ -159,19 +163,30 @@ def switches() -> list[Switch]:
 
 
 class Firstline:
-    """One process. `works`: whether it handles messages and sends notices itself, or leaves that to others."""
+    """One process. `works`: whether it handles messages and sends notices itself, or leaves that to others. `tells`:
+    whether it tells other processes of work, where QUEUE_URL says how. Raises ConfigurationError."""
 
-    def __init__(self, settings: Settings, world: World, works: bool = True) -> None:
+    def __init__(self, settings: Settings, world: World, works: bool = True, tells: bool = False) -> None:
         self.settings = settings
         self.world = world
         self.answers = Answers()
         self.views = Views(settings.seal)
-        self.dispatcher = Threads(lambda lane: self.lanes.run(lane), settings.workers) if works else Nobody()
+        self.threads = Threads(lambda lane: self.lanes.run(lane), settings.workers) if works else None
+        self.dispatcher: Dispatcher = self._dispatcher(settings.queue_url if tells else None)
         self.tokens = Tokens(world.clock)
         self.repetitions = Repetitions(world.clock)
         self.originals = Originals(settings.seal, world.clock)
         self.boards = tuple(channel.board for channel in world.channels if channel.board is not None)
         self.privacy = Privacy(world.clock, self.boards)
+
+    def _dispatcher(self, queue_url: SecretStr | None) -> Dispatcher:
+        if queue_url is None:
+            return self.threads or Nobody()
+        cipher = Envelope(lambda: self.life.links.key)
+        run = Nobody().wake if self.threads is None else self.threads.run
+        broker = Rings(queue_url.get_secret_value(), cipher, run)
+        bell = Bell(broker, cipher, queue_of, lambda outcome: measure.wake_ups.labels(outcome).inc())
+        return bell if self.threads is None else Shared(broker, bell, self.threads, self.settings.workers)
 
     @cached_property
     def life(self) -> Life:
@@ -275,10 +290,11 @@ class Firstline:
     @contextmanager
     def working(self) -> Iterator[None]:
         """While entered, lanes are worked on."""
-        assert isinstance(self.dispatcher, Threads)
+        assert isinstance(self.dispatcher, Threads | Shared)
+        looks = (self.threads, isinstance(self.dispatcher, Shared))
         background = [
             threading.Thread(target=self.lanes.keep_alive, name="keep-alive", daemon=True),
-            threading.Thread(target=self.lanes.look_out, args=(self.dispatcher,), name="look-out", daemon=True),
+            threading.Thread(target=self.lanes.look_out, args=looks, name="look-out", daemon=True),
         ]
         for thread in background:
             thread.start()
@@ -292,6 +308,19 @@ class Firstline:
                 log.warning("worker.left_behind", seconds=round(time.monotonic() - began, 1))
             for thread in background:
                 thread.join(1)
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """While entered, a process that works on nothing tells the others of work, if QUEUE_URL says how."""
+        bell = self.dispatcher
+        if not isinstance(bell, Bell):
+            yield
+            return
+        bell.start()
+        try:
+            yield
+        finally:
+            bell.stop(STOP_WITHIN - 12)
 
     @contextmanager
     def keeping_time(self) -> Iterator[None]:
@@ -369,8 +398,13 @@ class ForCommands:
 def open_database(settings: Settings, migrating: bool) -> list[str]:
     """Connect, and bring the schema up to date, or (not `migrating`) make sure that it is; return what was applied.
     Raises ConfigurationError."""
+    if "DYNO" in os.environ and settings.database_url.startswith("sqlite"):
+        raise ConfigurationError(
+            "DATABASE_URL: Heroku wipes its disk at every restart, and a SQLite file with it. "
+            "Use PostgreSQL: heroku addons:create heroku-postgresql"
+        )
     try:
-        database.connect(settings.database_url)
+        database.connect(settings.database_url, settings.workers)
         missing = migrate() if migrating else pending()
     except ValueError as exc:
         raise ConfigurationError(f"DATABASE_URL: {exc}.") from None
@@ -391,13 +425,14 @@ def run(settings: Settings, parts: Sequence[str], ready: Callable[[str | None], 
     world = World.from_environment(settings)
     needs_token()  # reads the settings of the HTTP side: all that can be wrong is said before the database is touched
     open_database(settings, migrating=len(parts) > 1)
-    firstline = Firstline(settings, world, works="worker" in parts)
+    firstline = Firstline(settings, world, works="worker" in parts, tells=True)
     webhooks: Sequence[Any] = ()
     with ExitStack() as started:
         started.callback(measure.start_tracing(settings.otel_exporter_otlp_endpoint))
         started.callback(database.disconnect)
         for sender in firstline.world.senders:
             started.callback(sender.close)
+        started.enter_context(firstline.telling())
         if "web" in parts:
             from adapters.http.api import Collected
 

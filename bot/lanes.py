@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 LOOK_EVERY = 0.2
 """Seconds between two looks for due lanes: what the work of another process waits at most until it is begun here."""
+LOOK_EVERY_IF_TOLD = 1.0
+"""The same where processes tell each other of work: what a wake-up that was lost costs."""
 LONGEST_WAIT = timedelta(hours=1)
 
 
@@ -187,11 +189,10 @@ class Lanes:
             with database.transaction(durable=False):
                 lanes.renew(held, now, now + self._length)
 
-    def look_out(self, dispatcher: Dispatcher) -> None:
+    def look_out(self, dispatcher: Dispatcher, is_told: bool = False) -> None:
         """Wake every lane that is due, until `stop`: those of other processes, of lost wake-ups, of a process that
-        died. For a thread of its own."""
-        while not self._stopping.is_set():
-            time.sleep(LOOK_EVERY)
+        died. `is_told`: other processes tell this one of work. For a thread of its own."""
+        while not self._stopping.wait(LOOK_EVERY_IF_TOLD if is_told else LOOK_EVERY):
             try:
                 with database.session():
                     now = self._clock()

@@ -42,6 +42,7 @@ remembered = Counter(
     "firstline_model_remembered", "Messages classified by what a model said of the same text before.", registry=REGISTRY
 )
 doubted = Counter("firstline_model_doubted", "Answers to texts that give orders, left to a person.", registry=REGISTRY)
+wake_ups = Counter("firstline_wake_ups", "Wake-ups for other processes: sent, or lost.", ["outcome"], registry=REGISTRY)
 retries = Counter("firstline_retries", "Pieces of work that are to be tried again.", ["queue"], registry=REGISTRY)
 failures = Counter("firstline_failures", "Pieces of work that failed, and went on.", ["what"], registry=REGISTRY)
 steps = Histogram(

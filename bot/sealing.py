@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -50,6 +51,28 @@ class Seal:
         from cryptography.fernet import Fernet, MultiFernet
 
         return MultiFernet([Fernet(_derived(key)) for key in self.keys])
+
+
+class Envelope:
+    """Hides a short text from whoever carries it, and shows whether it is one of ours. `key` is asked for the secret of
+    this installation when that is first needed."""
+
+    def __init__(self, key: Callable[[], str]) -> None:
+        self._key = key
+
+    @cached_property
+    def _seal(self) -> Seal:
+        return Seal((f"envelope/{self._key()}",))
+
+    def close(self, text: str) -> str:
+        return base64.b64encode(self._seal.close(text.encode())).decode()
+
+    def open(self, text: str) -> str:
+        """Return what was closed. Raises if it was not closed by this installation."""
+        kept = base64.b64decode(text)
+        if kept[:1] != _SEALED:
+            raise ValueError("this was never closed")
+        return self._seal.open(kept).decode()
 
 
 def _derived(key: str) -> bytes:

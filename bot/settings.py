@@ -82,6 +82,11 @@ class Settings(FromEnvironment):
     """The core's own settings."""
 
     database_url: str = Field("sqlite:///incidents.db", description="Where incidents are kept.")
+    queue_url: SecretStr | None = Field(
+        None,
+        description="RabbitMQ (amqp://user:password@host/) or Redis (redis://host), by which processes tell each other "
+        "of work; needs the extra `queue`. Not set: each looks into the database.",
+    )
     workers: int = Field(16, ge=1, le=256, description="Threads that handle messages and send notices.")
     classify_within: Duration = Field(
         timedelta(seconds=5), gt=timedelta(0), description="How long Gemini may take to classify."
@@ -152,6 +157,13 @@ class Settings(FromEnvironment):
     def quiet(self) -> QuietHours | None:
         """The hours in which no reminder is sent, if there are any."""
         return None if self.quiet_hours is None else QuietHours.parse(self.quiet_hours, self.time_zone)
+
+    @field_validator("queue_url")
+    @classmethod
+    def _a_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(r"(amqps?|rediss?)://[^/\s]", value.get_secret_value()):
+            raise ValueError("must begin with amqp://host, amqps://host, redis://host or rediss://host")
+        return value
 
     @field_validator("quiet_hours")
     @classmethod

@@ -44,12 +44,13 @@ class Turnstile:
 _turnstile = Turnstile()
 
 
-def connect(url: str) -> Any:
+def connect(url: str, workers: int = dialect.FEW_WORKERS) -> Any:
     """Bind the tables to the database at `url` and return it (`sqlite:///file`, `postgresql://user:password@host/name`).
+    `workers` is how many threads will work at once.
 
     Nothing is opened yet. Raises ValueError for a URL that names no database that we know.
     """
-    opened = dialect.open_url(url)
+    opened = dialect.open_url(url, workers)
     database.initialize(opened)
     return opened
 

@@ -27,7 +27,10 @@ hangs there must not keep its locks for ever."""
 
 SQLITE_CONNECTIONS = 64
 POSTGRESQL_CONNECTIONS = 24
-"""Connections that one process may have: a server takes 100 by default, and there are several processes."""
+"""Connections that one process may have: a server takes 100 by default, and there are several processes. Each worker
+above `FEW_WORKERS` has one more."""
+
+FEW_WORKERS = 16
 
 PERISHED = frozenset({"25006", "25P03"})
 """SQLSTATEs that drivers count as mistakes of ours, and that say that the database is away: it has become a read-only
@@ -36,22 +39,24 @@ standby; it ended a transaction that had dawdled (PostgreSQL manual, appendix A)
 ENCODED = "user and password of a URL are percent-encoded: @ is %40, / is %2F, : is %3A"
 
 
-def open_url(url: str) -> Any:
-    """Build the pooled database that a URL names; nothing is connected yet.
+def open_url(url: str, workers: int = FEW_WORKERS) -> Any:
+    """Build the pooled database that a URL names, with enough connections for so many threads that work; nothing is
+    connected yet.
 
     `sqlite:///file`, or what libpq takes: `postgresql://user:password@host:port/name?sslmode=require`, and for a Unix
     socket `postgresql:///name?host=/folder` (PostgreSQL manual, 34.1.1.2). Raises ValueError, which shows no password,
     or ImportError without psycopg.
     """
     scheme, _, rest = url.partition("://")
+    more = max(0, workers - FEW_WORKERS)
     if scheme == "sqlite":
-        return _sqlite(rest)
+        return _sqlite(rest, SQLITE_CONNECTIONS + more)
     if scheme in ("postgresql", "postgres"):
-        return _postgresql(url)
+        return _postgresql(url, POSTGRESQL_CONNECTIONS + more)
     raise ValueError("a database URL begins with sqlite:/// or postgresql://")
 
 
-def _sqlite(rest: str) -> Any:
+def _sqlite(rest: str, connections: int) -> Any:
     path = unquote(rest.removeprefix("/"))
     if not path or path == ":memory:":
         raise ValueError("SQLite needs a file, as in sqlite:///incidents.db (an absolute path has four slashes)")
@@ -63,13 +68,13 @@ def _sqlite(rest: str) -> Any:
         pragmas={**SQLITE_PRAGMAS, "busy_timeout": int(BUSY_TIMEOUT * 1000)},
         timeout=BUSY_TIMEOUT,
         lock_type="IMMEDIATE",  # a deferred transaction that reads first and then writes fails at once
-        max_connections=SQLITE_CONNECTIONS,
+        max_connections=connections,
         check_same_thread=False,  # the pool lends a connection to one thread at a time
         autoconnect=False,
     )
 
 
-def _postgresql(url: str) -> Any:
+def _postgresql(url: str, connections: int) -> Any:
     given = _parts(url)
     options = {
         "application_name": "firstline",
@@ -84,7 +89,7 @@ def _postgresql(url: str) -> Any:
         options.pop("dbname"),
         prefer_psycopg3=True,
         prepare_threshold=None,  # behind PgBouncer, the next transaction may run on another connection
-        max_connections=POSTGRESQL_CONNECTIONS,
+        max_connections=connections,
         timeout=BUSY_TIMEOUT,
         autoconnect=False,
         **options,

@@ -18,6 +18,8 @@ from tests.door import Door, open_door
 from tests.fakes import TestClock
 from tests.mail_rig import MailServer, PostOffice, mail_server, post_office
 from tests.mailbox import Mailbox
+from tests.rabbitmq import RabbitMQServer, rabbitmq_server
+from tests.redis import RedisServer, redis_server
 
 PLAIN = [
     structlog.processors.add_log_level,
@@ -111,6 +113,28 @@ def postfix(dovecot: MailServer) -> Iterator[PostOffice]:
     """The mail server in front of it."""
     with post_office(dovecot) as office:
         yield office
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """The Redis that the tests share."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQServer]:
+    """The RabbitMQ that the tests share."""
+    with rabbitmq_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> RedisServer | RabbitMQServer:
+    """A broker, as QUEUE_URL has it. What earlier tests left in it is none of this one's."""
+    found: RedisServer | RabbitMQServer = request.getfixturevalue(request.param)
+    found.empty()
+    return found
 
 
 @pytest.fixture
