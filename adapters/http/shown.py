@@ -55,7 +55,6 @@ class Shown(BaseModel):
     created_at: AwareDatetime
     resolved_at: AwareDatetime | None
     language: str
-    subject: str
     reporter: str
     conversation: str
     continues: str | None
@@ -79,6 +78,7 @@ class IncidentOut(Shown):
     """An incident as agents see it."""
 
     external_ticket_id: str | None
+    subject: str
     reason: str
     classified_by: str
     reviewed_by: str | None
