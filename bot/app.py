@@ -51,7 +51,7 @@ from bot.state import State
 from bot.tickets import Tickets
 from bot.tokens import Tokens
 from bot.views import Views
-from storage import codes, database, lanes, paces, state
+from storage import codes, database, lanes, paces, state, stats
 from storage.migrate import migrate, pending
 
 log = structlog.get_logger()
@@ -317,6 +317,8 @@ class Firstline:
         with database.transaction():
             paces.forget(self.world.clock() - PACES_KEPT)
             codes.forget(self.world.clock() - CODES_KEPT)
+        with database.transaction():
+            stats.add_up()
         if found:
             log.warning("lanes.forgotten", number=found)
         self.repetitions.expire()
