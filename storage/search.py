@@ -284,9 +284,9 @@ def _conditions(
         yield ("incidents.assignee = ?", [given]) if given else ("incidents.assignee IS NULL", [])
     if wanted["priority"] is not None:
         marks = ", ".join("?" for _ in urgent)
-        is_it = "IN" if wanted["priority"] == "urgent" else "NOT IN"
-        # not by an index: of several categories it would give all that there ever were, to be sorted
-        yield f"incidents.classification || '' {is_it} ({marks})", list(urgent)
+        normal = f"incidents.classification NOT IN ({marks})"
+        # said so that SQLite uses no index: it would read all that there ever were of these categories, and sort them
+        yield (f"NOT ({normal})" if wanted["priority"] == "urgent" else normal), list(urgent)
     if wanted["unsure"] is not None:
         doubt = f"incidents.reviewed_by IS NULL AND (incidents.confidence IS NULL OR incidents.confidence < {sure!r})"
         yield (doubt if wanted["unsure"] else f"NOT ({doubt})"), []
