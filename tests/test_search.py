@@ -51,7 +51,7 @@ class Kept:
 
 
 def keep(number: int, at: datetime, texts: Sequence[str] = (), **changes: Any) -> dict[str, Any]:
-    row = values(id=f"i-{number}", ticket_id=f"TKT-a{number:03}", created_at=at, **changes)
+    row = values(id=f"i-{number}", ticket_id=f"TKT-a{number:04}", created_at=at, **changes)
     with database.transaction():
         assert incidents.open(row)
         for place, text in enumerate(texts):
@@ -227,7 +227,8 @@ def test_pages_stay_as_they_were_while_incidents_are_opened(kept: list[Kept]) ->
             after = page.next
             if after is None:
                 break
-            keep(number + (50 if text else 0), NOON + timedelta(hours=1), ["refund"])
+            younger = number + (100 if text else 0)
+            keep(younger, NOON + timedelta(minutes=younger), ["refund"])
         assert found == expected
 
 
@@ -250,10 +251,10 @@ def found(text: str) -> list[str]:
 def test_a_ticket_is_found_by_its_number_and_by_how_it_begins(db: str) -> None:
     keep(12, NOON)
     keep(13, NOON, channel="slack")
-    assert found("TKT-a012") == found("tkt-A012") == found("a012") == ["i-12"]
-    assert found("TKT-a01") == ["i-12", "i-13"]
-    assert pages(IncidentFilter(text="tkt-a01", channel="slack"), 5) == ["i-13"]
-    assert found("a01") == []
+    assert found("TKT-a0012") == found("tkt-A0012") == found("a0012") == ["i-12"]
+    assert found("TKT-a001") == ["i-12", "i-13"]
+    assert pages(IncidentFilter(text="tkt-a001", channel="slack"), 5) == ["i-13"]
+    assert found("a00") == []
 
 
 def test_a_customer_is_found_by_their_whole_name_or_address_and_no_less(db: str) -> None:
@@ -261,7 +262,7 @@ def test_a_customer_is_found_by_their_whole_name_or_address_and_no_less(db: str)
     keep(2, NOON, ["write to ana.b@example.com"])
     assert found("ana.b@example.com") == ["i-1", "i-2"]
     assert found("c-77") == found(" C-77 ") == ["i-1"]
-    assert found("b@example.co") == ["i-2"]
+    assert found("b@example.com") == ["i-2"]
     assert found("C-7") == []
     with database.transaction():
         incidents.readdress("i-1", [])
@@ -351,7 +352,8 @@ def test_who_is_forgotten_is_found_by_nothing(db: str, backend: str, clock: Test
             rows = [row for table in tables for row in database.execute(f"SELECT * FROM {table}").fetchall()]
             assert not [row for row in rows if b"kapi" in repr(row).encode()]
         else:
-            assert database.execute("SELECT 1 FROM search WHERE words::text LIKE '%okapi%'").fetchall() == []
+            rows = database.execute("SELECT words::text FROM search").fetchall()
+            assert not [words for (words,) in rows if "okapi" in words]
     house.stop()
     if backend == "sqlite":
         database.disconnect()
