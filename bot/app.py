@@ -317,8 +317,7 @@ class Firstline:
         with database.transaction():
             paces.forget(self.world.clock() - PACES_KEPT)
             codes.forget(self.world.clock() - CODES_KEPT)
-        with database.transaction():
-            stats.add_up()
+        self._add_up()
         if found:
             log.warning("lanes.forgotten", number=found)
         self.repetitions.expire()
@@ -328,6 +327,13 @@ class Firstline:
         expired = self.originals.expire(self.settings.raw_kept)
         if expired:
             log.info("original.expired", number=expired)
+
+    def _add_up(self) -> None:
+        """Keep what is counted short."""
+        for _ in range(100):
+            with database.transaction():
+                if stats.add_up() < stats.AT_ONCE:
+                    return
 
 
 def _links(settings: Settings) -> Links:

@@ -11,7 +11,7 @@ from peewee import fn
 from storage.database import execute, literally
 from storage.dead import given_up
 from storage.lanes import QUEUES
-from storage.tables import FollowUp, InboxMessage, Incident, Lane
+from storage.tables import FollowUp, InboxMessage, Lane, from_utc_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,11 @@ MANY = 256
 """Lines of the tallies that are not worth adding up."""
 
 
-def add_up(at_once: int = 50_000) -> int:
+AT_ONCE = 5000
+"""Lines that are added up in one transaction: on SQLite others wait for it."""
+
+
+def add_up(at_once: int = AT_ONCE) -> int:
     """Replace the lines of the tallies by their sums, within a transaction; return how many there were. Two may do this
     at once: each line is deleted by one of them."""
     (number,) = execute("SELECT COUNT(*) FROM tallies").fetchone()
@@ -148,10 +152,8 @@ def _age(due_at: datetime | None, now: datetime) -> float:
 def times_to_resolve() -> list[tuple[datetime, datetime]]:
     """Return (opened, resolved) of the 1,000 incidents that were resolved last: enough for a median that means
     something."""
-    found: Any = (
-        Incident.select(Incident.created_at, Incident.resolved_at)
-        .where(Incident.resolved_at.is_null(False))
-        .order_by(Incident.resolved_at.desc())
-        .limit(1000)
+    found = execute(
+        "SELECT created_at, resolved_at FROM incidents WHERE resolved_at IS NOT NULL "
+        "ORDER BY resolved_at DESC LIMIT 1000"
     )
-    return [(opened, resolved) for opened, resolved in found.tuples()]
+    return [(from_utc_text(opened), from_utc_text(resolved)) for opened, resolved in found.fetchall()]
