@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import BOT, Figures, folder, load, percentile, process, read_until
+from harness import BOT, ROOT, Figures, folder, load, percentile, process, read_until
 
+sys.path.insert(0, str(ROOT))
 from bot.model import IncidentFilter
 from bot.views import Views
 from storage import database, stats

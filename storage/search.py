@@ -45,10 +45,12 @@ def free_number(incident_id: str, at: datetime) -> int:
     first = first_number(at)
     found = execute("SELECT number FROM incidents WHERE number BETWEEN ? AND ?", (first, first + IN_A_MICROSECOND - 1))
     taken = {number for (number,) in found.fetchall()}
-    number = crc32(incident_id.encode()) % IN_A_MICROSECOND
-    while first + number in taken:
-        number = (number + 1) % IN_A_MICROSECOND
-    return first + number
+    chosen = crc32(incident_id.encode())
+    for step in range(IN_A_MICROSECOND):
+        number = first + (chosen + step) % IN_A_MICROSECOND
+        if number not in taken:
+            return number
+    return free_number(incident_id, at + timedelta(microseconds=1))
 
 
 # --- words

@@ -330,6 +330,13 @@ def test_of_incidents_of_one_moment_each_has_a_place_of_its_own(db: str) -> None
     assert len(pages(IncidentFilter(created_from=NOON, created_to=NOON + timedelta(microseconds=1)), 7)) == 60
 
 
+def test_where_a_moment_is_full_the_next_one_has_room(db: str) -> None:
+    with database.transaction():
+        for number in range(search.IN_A_MICROSECOND + 2):
+            assert incidents.open(values(id=f"i-{number}", ticket_id=f"TKT-{number}"))
+    assert len(list(VIEWS.every(IncidentFilter()))) == search.IN_A_MICROSECOND + 2
+
+
 def raw(folder: Path, word: str) -> dict[str, int]:
     return {path.name: path.read_bytes().count(word.encode()) for path in sorted(folder.glob("incidents.db*"))}
 

@@ -4,7 +4,7 @@ narrowed by, the words of incidents, and the tallies of what is counted."""
 from typing import Any
 
 from storage.dialect import as_document, bytewise, identity_column, locks_rows, put_words, search_table
-from storage.search import IN_A_MICROSECOND, document, first_number
+from storage.search import LAST, document, first_number
 from storage.tables import from_utc_text
 
 AT_ONCE = 500
@@ -83,7 +83,7 @@ def _run(db: Any, statements: str) -> None:
 
 
 def _number_the_incidents(db: Any) -> None:
-    mark, last = db.param, -1
+    mark, last = db.param, -LAST
     after: tuple[Any, str] | None = None
     while True:
         where = f"WHERE (created_at, id) > ({mark}, {mark})" if after else ""
@@ -91,8 +91,7 @@ def _number_the_incidents(db: Any) -> None:
             f"SELECT created_at, id FROM incidents {where} ORDER BY created_at, id LIMIT {AT_ONCE}", after or ()
         ).fetchall()
         for at, incident_id in found:
-            first = first_number(from_utc_text(at))
-            last = last + 1 if first <= last < first + IN_A_MICROSECOND - 1 else first
+            last = max(last + 1, first_number(from_utc_text(at)))
             db.execute_sql(f"UPDATE incidents SET number = {mark} WHERE id = {mark}", (last, incident_id))
         if len(found) < AT_ONCE:
             return
