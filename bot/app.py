@@ -55,7 +55,7 @@ from bot.state import State
 from bot.tickets import Tickets
 from bot.tokens import Tokens
 from bot.views import Views
-from storage import codes, database, lanes, paces, state
+from storage import codes, database, lanes, paces, state, stats
 from storage.migrate import migrate, pending
 
 log = structlog.get_logger()
@@ -346,6 +346,7 @@ class Firstline:
         with database.transaction():
             paces.forget(self.world.clock() - PACES_KEPT)
             codes.forget(self.world.clock() - CODES_KEPT)
+        self._add_up()
         if found:
             log.warning("lanes.forgotten", number=found)
         self.repetitions.expire()
@@ -355,6 +356,13 @@ class Firstline:
         expired = self.originals.expire(self.settings.raw_kept)
         if expired:
             log.info("original.expired", number=expired)
+
+    def _add_up(self) -> None:
+        """Keep what is counted short."""
+        for _ in range(100):
+            with database.transaction():
+                if stats.add_up() < stats.AT_ONCE:
+                    return
 
 
 def _links(settings: Settings) -> Links:

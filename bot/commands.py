@@ -20,7 +20,7 @@ from bot.ids import new_id
 from bot.language import ENGLISH
 from bot.life import Life, current
 from bot.masking import mask
-from bot.model import Caller, Category, Classification, Incident, IncidentDetails, Role, tidy
+from bot.model import Caller, Category, Classification, Incident, IncidentDetails, IncidentFilter, Role, tidy
 from bot.ports import Clock, Dispatcher
 from bot.summary import summary
 from storage import customers, database, dead, follow_ups, incidents, lanes, notifications
@@ -219,7 +219,8 @@ class Commands:
                 raise NotUnderstood("list what? list [open|mine|category]; the categories are " + ", ".join(Category))
             assignee = caller.name if which == "mine" else None
             category = which if which in list(Category) else None
-            return [Incident.of(row) for row in incidents.newest(LISTED, "open", assignee=assignee, category=category)]
+            what = IncidentFilter(status="open", assignee=assignee, category=category)
+            return [Incident.of(row) for row in views.page(what, None, LISTED)]
 
     def merge(self, customer: str, into: str, caller: Caller) -> None:
         """Join two customers who are one person. Raises NotFound or Conflict."""

@@ -27,6 +27,7 @@ from storage import (
     reach,
     repetitions,
     reviews,
+    search,
     state,
 )
 from storage.database import Row
@@ -392,6 +393,7 @@ class _Erasure:
         theirs = {row["id"]: row for row in on_theirs if not self.person.is_of_another(row)}
         theirs.update({row["id"]: row for row in self.person.written})
         erased = [privacy.erase_message(row) for row in theirs.values()]
+        search.index({row["incident"] for row in theirs.values()} | {row["id"] for row in self.person.incidents})
         return len(theirs), sum(texts for texts, _ in erased), sum(files for _, files in erased)
 
     def _delivery(self, row: Row) -> int:

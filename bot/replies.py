@@ -248,7 +248,7 @@ def _show(original: database.Row) -> None:
     texts = [row for row in known if not row["deleted"]]
     gone = next((row["written_at"] for row in known if row["deleted"]), None)
     edited_at = texts[-1]["written_at"] if len(texts) > 1 else None
-    incidents.show_as(original["id"], texts[-1]["text"], edited_at, gone)
+    incidents.show_as(original, texts[-1]["text"], edited_at, gone)
     if gone is not None:
         files.withdraw(original["channel"], original["external_id"])
     if incidents.first_message(original["incident"]) == original["id"]:

@@ -42,6 +42,7 @@ from storage import (
     incidents,
     lanes,
     notifications,
+    search,
     stats,
 )
 from storage.dead import Dead
@@ -61,37 +62,35 @@ class Views:
 
     def incidents(self, limit: int = 50, status: str | None = None) -> list[Incident]:
         """List the youngest incidents, all or those of one status (open, resolved)."""
-        with database.session():
-            return [Incident.of(row) for row in incidents.newest(limit, status)]
+        return list(self.find(IncidentFilter(status=status), None, limit).incidents)
 
     def find(self, what: IncidentFilter, after: str | None = None, limit: int = 50) -> IncidentPage:
-        """List incidents, the youngest first. `after` is the `next` of the page before. Raises BadCursor."""
-        place = None if after is None else _place(after)
+        """List incidents, the youngest first. `after` is the `next` of the page before: what is opened meanwhile moves
+        nothing. Raises BadCursor."""
+        before = None if after is None else _read_cursor(INCIDENTS, after)
         with database.session():
-            found = [Incident.of(row) for row in _page(what, place, limit + 1)]
-        if len(found) <= limit:
-            return IncidentPage(found, None)
-        return IncidentPage(found[:limit], _cursor(found[limit - 1]))
+            read = page(what, before, limit + 1)
+        found = [Incident.of(row) for row in read[:limit]]
+        return IncidentPage(found, _cursor(INCIDENTS, read[limit - 1]["number"]) if len(read) > limit else None)
 
     def every(self, what: IncidentFilter) -> Iterator[Incident]:
-        """Read incidents, however many, a batch at a time; nothing is held between two batches."""
-        after: tuple[datetime, str] | None = None
+        """Read incidents, however many, a batch at a time, the youngest first; nothing is held between two batches."""
+        before: int | None = None
         while True:
             with database.session():
-                found = [Incident.of(row) for row in _page(what, after, BATCH)]
-            yield from found
-            if len(found) < BATCH:
+                read = page(what, before, BATCH)
+            yield from map(Incident.of, read)
+            if len(read) < BATCH:
                 return
-            after = found[-1].created_at, found[-1].id
+            before = read[-1]["number"]
 
     def history(self, name: str, after: str | None = None, limit: int = 50) -> EventPage:
         """List the audit trail of an incident, in the order in which it was written. Raises NotFound, BadCursor."""
-        if after is not None and not re.fullmatch("[0-9]{1,18}", after, re.ASCII):
-            raise BadCursor(NOT_OURS)
+        last = 0 if after is None else _read_cursor(EVENTS, after)
         with database.session():
-            read = incidents.events_after(known(name)["id"], int(after or 0), limit + 1)
+            read = incidents.events_after(known(name)["id"], last, limit + 1)
         found = [Event(**{field: row[field] for field in Event.__slots__}) for row in read[:limit]]
-        return EventPage(found, str(found[-1].id) if len(read) > limit else None)
+        return EventPage(found, _cursor(EVENTS, found[-1].id) if len(read) > limit else None)
 
     def version(self, name: str) -> str:
         """Return what changes whenever the incident does. Raises NotFound."""
@@ -205,35 +204,36 @@ class Views:
 BATCH = 500
 """Incidents that are read at once where all are wanted."""
 
-NOT_OURS = "after: this is not where a page of ours ended."
+INCIDENTS, EVENTS = "i", "e"
+"""What a cursor turns the pages of."""
+
+NOT_OURS = "This is not where a page of this list ended: ask for its first page, and take what that gives for the next."
 
 
-def _page(what: IncidentFilter, after: tuple[datetime, str] | None, limit: int) -> list[database.Row]:
-    return incidents.page(limit, after, {name: getattr(what, name) for name in what.__slots__}, URGENT, SURE)
+def page(what: IncidentFilter, before: int | None, limit: int) -> list[database.Row]:
+    """Read the rows of a list, from after the one that has the number `before`; within a session."""
+    return search.page(limit, before, {name: getattr(what, name) for name in what.__slots__}, URGENT, SURE)
 
 
-def _cursor(last: Incident) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode().rstrip("=")
+def _cursor(kind: str, number: int) -> str:
+    return base64.urlsafe_b64encode(f"{kind}{number}".encode()).decode().rstrip("=")
 
 
-def _place(cursor: str) -> tuple[datetime, str]:
+def _read_cursor(kind: str, cursor: str) -> int:
     """Read what `_cursor` wrote. Raises BadCursor."""
     try:
         written = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
-        at, incident_id = written.split(" ")
-        moment = datetime.fromisoformat(at)
     except ValueError:
         raise BadCursor(NOT_OURS) from None
-    if moment.tzinfo is None or not re.fullmatch("[0-9a-f-]{36}", incident_id):
+    number = re.fullmatch(rf"{kind}(-?[0-9]{{1,19}})", written, re.ASCII)
+    if number is None or abs(int(number[1])) > search.LAST:
         raise BadCursor(NOT_OURS)
-    return moment, incident_id
+    return int(number[1])
 
 
 def version_of(incident_id: str) -> str:
     """Return what changes whenever anything that is shown of an incident does. Within a session or a transaction."""
-    row = incidents.get(incident_id)
-    assert row is not None
-    return hashlib.sha256(repr(details(row)).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr(incidents.seen(incident_id)).encode()).hexdigest()[:32]
 
 
 def _received(row: database.Row) -> Received:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
-from peewee import AutoField, DatabaseProxy, InternalError, OperationalError
+from peewee import SQL, AutoField, DatabaseProxy, InternalError, OperationalError
 from playhouse.pool import MaxConnectionsExceeded
 
 from storage import dialect
@@ -124,6 +124,14 @@ def _columns(table: Any) -> tuple[str, tuple[tuple[str, Callable[[Any], Any]], .
     return ", ".join(field.column_name for field in fields), tuple((field.name, field.python_value) for field in fields)
 
 
+def select(table: Any, rest: str, values: Sequence[Any]) -> list[Row]:
+    """Read whole rows of a table; `rest` is the end of the SELECT (`FROM …`), written by hand."""
+    columns, fields = _columns(table)
+    prefix = f"{table._meta.table_name}."
+    found = execute(f"SELECT {prefix}{columns.replace(', ', f', {prefix}')} {rest}", values).fetchall()
+    return [{name: convert(value) for (name, convert), value in zip(fields, row, strict=True)} for row in found]
+
+
 def find(table: Any, condition: str, values: Sequence[Any]) -> Row | None:
     """Read the first row that meets a condition (the end of a SELECT, written by hand), if there is one."""
     columns, fields = _columns(table)
@@ -154,6 +162,15 @@ def insert(table: Any, values: Sequence[Mapping[str, Any]], unless: str = "") ->
         [field.db_value(row.get(field.name, field.default)) for row in values for field in fields],
     )
     return int(inserted.rowcount)
+
+
+def literally(column: Any, *values: str) -> Any:
+    """The condition that a column has one of these values of ours, written into the statement: SQLite uses an index of
+    some rows only where it can see that these are the ones (https://www.sqlite.org/partialindex.html#queries)."""
+    written = [f"'{value}'" for value in values]
+    return SQL(
+        f"{column.column_name} IN ({', '.join(written)})" if written[1:] else f"{column.column_name} = {written[0]}"
+    )
 
 
 def execute(sql: str, values: Sequence[Any] = ()) -> Any:

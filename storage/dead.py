@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import lanes
-from storage.database import Row, first, rows, update
+from storage.database import Row, first, literally, rows, update
 from storage.tables import InboxMessage, Job, Notification
 
 NAMES: dict[str, type[Any]] = {"message": InboxMessage, "notification": Notification, "job": Job}
@@ -65,8 +65,8 @@ def _given_up(kind: str) -> Any:
 def given_up(queue: type[Any]) -> Any:
     """The condition under which a row of a queue waits for a person."""
     if queue is Notification:
-        return Notification.status.in_(["failed", "uncertain"]) & Notification.due_at.is_null()
-    return queue.state == "dead"
+        return literally(Notification.status, "failed", "uncertain") & Notification.due_at.is_null()
+    return literally(queue.state, "dead")
 
 
 def _dead(kind: str, row: Row) -> Dead:

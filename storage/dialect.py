@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -215,6 +216,75 @@ def identity_column(database: Any) -> str:
 def bytes_column(name: str, database: Any) -> str:
     """A column of raw bytes, for a CREATE TABLE written by hand."""
     return f"{name} {'BYTEA' if locks_rows(database) else 'BLOB'}"
+
+
+def bytewise(database: Any) -> str:
+    """Behind an expression: it is compared byte by byte, which PostgreSQL's collation may not do."""
+    return ' COLLATE "C"' if locks_rows(database) else ""
+
+
+def search_table(database: Any) -> str:
+    """The table of words, for a migration: FTS5, or a `tsvector` with a GIN index. What is written there is words
+    already (see storage/search.py), so that FTS5's plainest tokenizer will do: it ends a word at a blank."""
+    if locks_rows(database):
+        return (
+            "CREATE TABLE search (rowid BIGINT NOT NULL PRIMARY KEY, words TSVECTOR NOT NULL); "
+            "CREATE INDEX search_words ON search USING GIN (words)"
+        )
+    return """CREATE VIRTUAL TABLE search USING fts5(words, tokenize = "ascii tokenchars '_'", columnsize = 0)"""
+
+
+def put_words(database: Any) -> str:
+    """The statement that writes a document under its number, whether there is one or not."""
+    if locks_rows(database):
+        return (
+            "INSERT INTO search (rowid, words) VALUES (?, ?::tsvector) "
+            "ON CONFLICT (rowid) DO UPDATE SET words = excluded.words"
+        )
+    return "INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)"
+
+
+def as_document(database: Any, words: Sequence[str]) -> str:
+    """Write words down as `put_words` takes them."""
+    if not locks_rows(database):
+        return " ".join(words)
+    places: dict[str, list[str]] = {}
+    for place, word in enumerate(words, start=1):
+        places.setdefault(word, []).append(str(place))
+    return " ".join(f"'{word}':{','.join(found[:MOST_PLACES])}" for word, found in places.items())
+
+
+MOST_PLACES = 255
+"""Places of a word that a `tsvector` knows."""
+
+
+def match_words(database: Any) -> str:
+    """The condition that a document has what `as_query` asks for."""
+    return "search.words @@ ?::tsquery" if locks_rows(database) else "search MATCH ?"
+
+
+def as_query(database: Any, alternatives: Sequence[Any]) -> str:
+    """Write down what is asked for. `alternatives`: storage.search.Alternative. Words have letters, digits and marks
+    only, so that nothing in them can mean anything else."""
+    if locks_rows(database):
+        found = [
+            [*map(_tsquery, one.wanted), *(f"!{_tsquery(phrase)}" for phrase in one.unwanted)] for one in alternatives
+        ]
+        return " | ".join(f"({' & '.join(parts)})" for parts in found)
+    return " OR ".join(f"({' NOT '.join([_all_of(one.wanted), *map(_fts5, one.unwanted)])})" for one in alternatives)
+
+
+def _tsquery(phrase: Any) -> str:
+    words = " <-> ".join(f"'{word}'" for word in phrase.words)
+    return f"({words}{':*' if phrase.beginning else ''})"
+
+
+def _all_of(phrases: Sequence[Any]) -> str:
+    return f"({' AND '.join(map(_fts5, phrases))})"
+
+
+def _fts5(phrase: Any) -> str:
+    return f'"{" ".join(phrase.words)}"{" *" if phrase.beginning else ""}'
 
 
 def lock_schema(database: Any) -> None:

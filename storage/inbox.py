@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storage import lanes
-from storage.database import Row, execute, find, first, rows, update
+from storage.database import Row, execute, find, first, literally, rows, update
 from storage.tables import InboxMessage, utc_text
 
 COLUMNS = "channel, external_id, incident_id, lane, payload, fingerprint, received_at, due_at, trace, state, attempts"
@@ -87,7 +87,7 @@ def quarantine(row_id: int, incident_id: str, outcome: Mapping[str, Any]) -> Non
 
 def quarantined(incident_id: str | None = None, limit: int = 100) -> list[Row]:
     """List what waits for a person, the oldest first: all, or what would join one incident."""
-    mine = InboxMessage.state == "quarantined"
+    mine = literally(InboxMessage.state, "quarantined")
     if incident_id is not None:
         mine &= InboxMessage.quarantined_on == incident_id
     return rows(InboxMessage.select().where(mine).order_by(InboxMessage.id).limit(limit))

@@ -1,13 +1,12 @@
 """Incidents, what was said in them, and who did what. What is asked for every message is written by hand."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import reduce
 from typing import Any
 
-from peewee import SQL, NodeList, fn
+from peewee import fn
 
+from storage import search
 from storage.database import Row, database, execute, find, insert, rows
 from storage.tables import Event, Incident, Message, Rating, Revision, utc_text
 
@@ -15,7 +14,8 @@ from storage.tables import Event, Incident, Message, Rating, Revision, utc_text
 def open(values: Mapping[str, Any]) -> bool:
     """Insert an incident; False if its ticket id is already in use, in which case nothing was inserted. Raises
     IntegrityError if another incident of its conversation is open."""
-    return bool(insert(Incident, [values], unless="ticket_id"))
+    number = search.free_number(values["id"], values["created_at"])
+    return bool(insert(Incident, [{**values, "number": number}], unless="ticket_id"))
 
 
 def get(incident_id: str) -> Row | None:
@@ -30,79 +30,6 @@ def many(incident_ids: Sequence[str]) -> list[Row]:
 def by_ticket(ticket_id: str) -> list[Row]:
     """Find the incidents that have this ticket id, without regard to case: a desk's ids may differ in nothing else."""
     return rows(Incident.select().where(fn.LOWER(Incident.ticket_id) == ticket_id.lower()))
-
-
-def newest(
-    limit: int,
-    status: str | None = None,
-    before: datetime | None = None,
-    assignee: str | None = None,
-    category: str | None = None,
-    reporter: str | None = None,
-) -> list[Row]:
-    """List incidents, the youngest first; `before` turns the page."""
-    found = Incident.select().order_by(Incident.created_at.desc(), Incident.id).limit(limit)
-    if status is not None:
-        found = found.where(Incident.status == status)
-    if assignee is not None:
-        found = found.where(Incident.assignee == assignee)
-    if category is not None:
-        found = found.where(Incident.classification == category)
-    if reporter is not None:
-        found = found.where(Incident.reporter == reporter)
-    if before is not None:
-        found = found.where(Incident.created_at < before)
-    return rows(found)
-
-
-def page(
-    limit: int,
-    after: tuple[datetime, str] | None,
-    wanted: Mapping[str, Any],
-    urgent: Sequence[str],
-    sure: float,
-) -> list[Row]:
-    """List incidents, the youngest first, from after the one that was opened then and has this id. `wanted` is as
-    `bot.model.IncidentFilter` names it; categories are `urgent` or not, and confident ones from `sure` on."""
-    found = Incident.select().order_by(Incident.created_at.desc(), Incident.id).limit(limit)
-    for condition in _conditions(wanted, urgent, sure):
-        found = found.where(condition)
-    if after is not None:
-        at, incident_id = after
-        same_time = (Incident.created_at == at) & (Incident.id > incident_id)
-        found = found.where((Incident.created_at < at) | same_time)
-    return rows(found)
-
-
-def _conditions(wanted: Mapping[str, Any], urgent: Sequence[str], sure: float) -> Iterator[Any]:
-    columns = {"status": Incident.status, "category": Incident.classification, "channel": Incident.channel}
-    for name, column in columns.items():
-        if wanted[name] is not None:
-            yield column == wanted[name]
-    if wanted["assignee"] is not None:
-        yield Incident.assignee == wanted["assignee"] if wanted["assignee"] else Incident.assignee.is_null()
-    if wanted["priority"] is not None:
-        is_urgent = Incident.classification.in_(list(urgent))
-        yield is_urgent if wanted["priority"] == "urgent" else ~is_urgent
-    if wanted["unsure"] is not None:
-        unsure = Incident.reviewed_by.is_null() & (Incident.confidence.is_null() | (Incident.confidence < sure))
-        yield unsure if wanted["unsure"] else ~unsure
-    if wanted["created_from"] is not None:
-        yield Incident.created_at >= wanted["created_from"]
-    if wanted["created_to"] is not None:
-        yield Incident.created_at < wanted["created_to"]
-    if wanted["text"] is not None:
-        yield _says(wanted["text"])
-
-
-def _says(text: str) -> Any:
-    escaped = re.sub("([%_|])", r"|\1", text.lower())
-    holds = SQL(f"LIKE {database.param} ESCAPE '|'", [f"%{escaped}%"])  # peewee's own LIKE is a GLOB on SQLite
-    places = (Incident.message, Incident.subject, Incident.customer_id, Incident.ticket_id)
-    return reduce(
-        lambda one, other: NodeList((one, SQL("OR"), other), parens=True),
-        [NodeList((fn.LOWER(place), holds), parens=True) for place in places],
-    )
 
 
 def resolve(incident_id: str, at: datetime, by: str, known_until: datetime) -> bool:
@@ -155,6 +82,7 @@ def link(incident_id: str, external_ticket_id: str) -> None:
 def readdress(incident_id: str, addresses: Sequence[Mapping[str, str]]) -> None:
     """Replace where the customer of an incident may be written to."""
     Incident.update(addresses=list(addresses)).where(Incident.id == incident_id).execute()
+    search.index([incident_id])
 
 
 def reword(incident_id: str, text: str) -> None:
@@ -164,8 +92,8 @@ def reword(incident_id: str, text: str) -> None:
 
 def by_prefix(beginning: str, limit: int) -> list[Row]:
     """Find the incidents whose ticket id begins like this, without regard to case. Letters, digits and `-` only."""
-    found = Incident.select().where(Incident.ticket_id ** f"{beginning}%")
-    return rows(found.order_by(Incident.ticket_id).limit(limit))
+    condition, ends = search.beginning_of_ticket(beginning)
+    return _listed(f"{condition} ORDER BY ticket_id LIMIT ?", [*ends, limit])
 
 
 def of_conversation(conversation: str) -> list[Row]:
@@ -226,8 +154,9 @@ def of_identities(identity_ids: Sequence[int], limit: int | None = None) -> list
 
 
 def say(values: Sequence[Mapping[str, Any]]) -> None:
-    """Add messages to their incidents' timelines."""
+    """Add messages to their incidents' timelines. What we say by ourselves is nothing to search for."""
     insert(Message, values)
+    search.index(row["incident"] for row in values if row["direction"] != "bot")
 
 
 def message(channel: str, external_id: str) -> Row | None:
@@ -278,9 +207,11 @@ def revisions(channel: str, external_id: str) -> list[Row]:
     return rows(found.order_by(Revision.written_at, Revision.id))
 
 
-def show_as(message_id: int, text: str, edited_at: datetime | None, deleted_at: datetime | None) -> None:
+def show_as(row: Row, text: str, edited_at: datetime | None, deleted_at: datetime | None) -> None:
     """Set what is to be seen of a message."""
-    Message.update(text=text, edited_at=edited_at, deleted_at=deleted_at).where(Message.id == message_id).execute()
+    changes = {"text": text, "edited_at": edited_at, "deleted_at": deleted_at}
+    Message.update(**changes).where(Message.id == row["id"]).execute()
+    search.index([row["incident"]])
 
 
 def rate(incident_id: str, resolution: int, score: int, at: datetime) -> None:
@@ -313,6 +244,22 @@ def events_after(incident_id: str, event_id: int, limit: int) -> list[Row]:
     """List lines of an incident's audit trail, in the order in which they were written, from after this one."""
     found = Event.select().where((Event.incident == incident_id) & (Event.id > event_id))
     return rows(found.order_by(Event.id).limit(limit))
+
+
+SEEN = (
+    "* FROM incidents WHERE id = ?",
+    "customer_id FROM identities WHERE id = (SELECT identity_id FROM incidents WHERE id = ?)",
+    "id, external_id, text, edited_at, deleted_at FROM messages WHERE incident_id = ? ORDER BY id",
+    "id, actor, name, before, after FROM events WHERE incident_id = ? ORDER BY id",
+    "id, recipient, status, attempts, error, provider_id, sent_at FROM notifications WHERE incident_id = ? ORDER BY id",
+    "id, name, media_type, size, state, reason, kept_at FROM attachments WHERE incident_id = ? ORDER BY id",
+    "id FROM inbox WHERE quarantined_on = ? AND state = 'quarantined' ORDER BY id",
+)
+
+
+def seen(incident_id: str) -> list[list[tuple[Any, ...]]]:
+    """Read what is different whenever anything is that people see of an incident; raw, in no more than it takes."""
+    return [execute(f"SELECT {what}", (incident_id,)).fetchall() for what in SEEN]
 
 
 def events(incident_id: str) -> list[Row]:

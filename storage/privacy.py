@@ -375,6 +375,7 @@ def scrub() -> bool:
         return True
     try:
         with session():
+            execute("INSERT INTO search (search) VALUES ('optimize')")  # else FTS5 keeps old words until it merges
             execute("VACUUM")
             (in_the_way, *_) = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except PeeweeException:

@@ -96,6 +96,7 @@ class Identity(Counted):
 
 class Incident(Table):
     id = TextField(primary_key=True)
+    number = BigIntegerField(null=True, unique=True)  # its place in every list: see storage/search.py
     customer_id = TextField(index=True)
     channel = TextField()
     message = TextField()

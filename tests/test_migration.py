@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from peewee import IntegrityError
 from playhouse.migrations import Runner
 
-from bot.model import Attachment
+from bot.model import Attachment, IncidentFilter
+from bot.views import Views
 from storage import database, incidents
 from storage.migrate import FOLDER, migrate
 from storage.tables import Attachment as Row
@@ -111,6 +113,42 @@ def test_their_customer_is_the_one_who_writes_again(house: House) -> None:
     assert {house.incident(name)["identity"] for name in ("i-1", "i-2")} == {
         house.incident(new["incident_id"])["identity"]
     }
+
+
+def test_earlier_incidents_are_listed_found_and_counted(house: House) -> None:
+    views = house.firstline.views
+    assert [one.id for one in views.find(IncidentFilter(), None, 5).incidents] == ["i-2", "i-1"]
+    for asked in ("charged", "twice", ANA.key, "C-1", "TKT-1000"):
+        assert "i-1" in [one.id for one in views.find(IncidentFilter(text=asked), None, 5).incidents], asked
+    figures = views.stats()
+    assert (figures["total"], figures["by_status"]) == (2, {"open": 1, "resolved": 1})
+    house.commands.reopen("TKT-2000", CLERK)
+    assert views.stats()["by_status"] == {"open": 2}
+
+
+def test_however_many_there_were_each_has_its_place_and_its_words(database_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "first"
+    folder.mkdir()
+    shutil.copy(FOLDER / "0001_the_spine.py", folder)
+    database.connect(database_url)
+    with database.transaction():
+        Runner(database.database.obj, str(folder)).up()
+        for number in range(1203):
+            insert(
+                "incidents", id=f"i-{number:04}", customer_id="C-1", channel="email", message="",
+                classification="other", reason="", classified_by="local", ticket_id=f"TKT-{number}", status="resolved",
+                created_at=utc_text(NOON + timedelta(seconds=number // 1100)), reminder_sent=False,
+            )  # fmt: skip
+            insert(
+                "messages", incident_id=f"i-{number:04}", channel="web", external_id=str(number), direction="customer",
+                author="C-1", text=f"word{number}", created_at=AT,
+            )  # fmt: skip
+    migrate()
+    listed = [one.id for one in Views().every(IncidentFilter())]
+    assert listed == [f"i-{number:04}" for number in range(1202, -1, -1)]
+    for number in (0, 499, 500, 999, 1000, 1202):
+        assert [one.id for one in Views().every(IncidentFilter(text=f'"word{number}"'))] == [f"i-{number:04}"]
+    database.disconnect()
 
 
 def test_the_audit_trail_is_still_there(house: House) -> None:
