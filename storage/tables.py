@@ -264,6 +264,7 @@ class Notification(Counted):
     created_at = UTCDateTimeField()
     sent_at = UTCDateTimeField(null=True)
     booked = JSONTextField(default=())
+    delivery = TextField(null=True)  # what its platform says became of it after it was sent
 
     class Meta:
         table_name = "notifications"
