@@ -124,7 +124,11 @@ class TwilioApi:
         return {"messages": [_shown(one) for one in found]}
 
     def _send(self, form: Mapping[str, str]) -> Json:
-        to, sender, body = form.get("To", ""), form.get("From") or form.get("MessagingServiceSid", ""), form.get("Body", "")
+        to, sender, body = (
+            form.get("To", ""),
+            form.get("From") or form.get("MessagingServiceSid", ""),
+            form.get("Body", ""),
+        )
         if not to.removeprefix("whatsapp:").startswith("+"):
             return _error(400, 21211)
         if sender.removeprefix("whatsapp:") not in (SHOP, SHOP_WHATSAPP) and not sender.startswith("MG"):
@@ -231,7 +235,9 @@ def _handler_for(api: TwilioApi) -> type[BaseHTTPRequestHandler]:
                 self._json(_error(404, 20404), 404)
 
         def do_POST(self) -> None:
-            form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode(), keep_blank_values=True))
+            form = dict(
+                parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode(), keep_blank_values=True)
+            )
             api.asked.append(("POST", self.path))
             if self.headers.get("Authorization") != known:
                 return self._json(_error(401, 20003), 401)

@@ -17,7 +17,7 @@ from adapters.asgi import read
 from adapters.twilio.acts import Acts
 from adapters.twilio.api import TwilioApi
 from adapters.twilio.look import look
-from adapters.twilio.segments import LONGEST, economical, fitted, segments, units
+from adapters.twilio.render import answer
 from adapters.twilio.settings import Channel as Name
 from adapters.twilio.settings import TwilioSettings
 from adapters.twilio.signature import BODY_HASH, HEADER, is_signed, is_signed_json
@@ -65,8 +65,10 @@ class TwilioListener:
             self._add(web, f"/twilio/{self._name}/status", acts.report)
         looking = threading.Thread(target=self._look, name=f"twilio-{self._name}", daemon=True)
         looking.start()
-        yield
-        looking.join(self._settings.twilio_deadline.total_seconds())
+        try:
+            yield
+        finally:
+            looking.join(self._settings.twilio_deadline.total_seconds())
 
     def _own(self) -> Iterator[Address]:
         for name in ("sms", "whatsapp"):
@@ -129,9 +131,7 @@ class TwilioListener:
     def _twiml(self, says: str) -> str:
         if not says:
             return RECEIVED
-        most = self._settings.twilio_sms_segments if self._name == "sms" else LONGEST
-        text = fitted(economical(tidy(says)), lambda text: segments(text) <= most and units(text) <= LONGEST, "...")
-        return ANSWER.format(escape(text))
+        return ANSWER.format(escape(answer(tidy(says), self._name, self._settings.twilio_sms_segments)))
 
 
 def _firsts(query: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Final
 
 from adapters.twilio.segments import LONGEST, economical, fitted, segments, units
@@ -23,9 +24,12 @@ LONGEST_VARIABLE: Final = 900
 
 
 def sms(notice: Notice, most: int) -> str:
-    """Write a notice as an SMS of at most so many segments, with the ticket's number in it."""
-    words = economical(_line(_parts(notice), " ", notice))
-    return fitted(words, lambda text: segments(text) <= most and units(text) <= LONGEST, _rest(notice))
+    """Write a notice as an SMS of at most so many segments, with the ticket's number in it. If it is too long, the
+    greeting goes first."""
+    whole = _line(_parts(notice), " ", notice)
+    if segments(economical(whole)) > most and notice.lead.strip():
+        whole = _line(_parts(replace(notice, greeting="")), " ", notice)
+    return _short(whole, most, _rest(notice))
 
 
 def whatsapp(notice: Notice) -> str:
@@ -36,11 +40,20 @@ def whatsapp(notice: Notice) -> str:
     return fitted(_line(parts, "\n\n", notice), lambda text: units(text) <= LONGEST, _rest(notice))
 
 
+def answer(text: str, channel: str, most: int) -> str:
+    """Write the answer to a command: an SMS has at most so many segments."""
+    return _short(text, most, "...") if channel == "sms" else fitted(text, lambda text: units(text) <= LONGEST, "...")
+
+
 def variables(notice: Notice) -> str:
     """Write what a template takes: {{1}} is the ticket's number, {{2}} what there is to say, in one line."""
     said = " ".join(" ".join((tidy(notice.greeting), tidy(notice.lead))).split())
     said = fitted(said, lambda text: len(text) <= LONGEST_VARIABLE, "…")
     return json.dumps({"1": notice.ticket_id or "-", "2": said or notice.subject}, ensure_ascii=False)
+
+
+def _short(text: str, most: int, tail: str) -> str:
+    return fitted(economical(text), lambda text: segments(text) <= most and units(text) <= LONGEST, tail)
 
 
 def _parts(notice: Notice) -> list[str]:

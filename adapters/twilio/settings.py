@@ -44,7 +44,7 @@ class TwilioSettings(FromEnvironment):
         description="Templates for WhatsApp, with commas between them: KIND=HX… or KIND.LANGUAGE=HX…; the kind any is "
         "for all.",
     )
-    twilio_sms_segments: int = Field(4, ge=1, le=10, description="How many segments an SMS may have; each is paid for.")
+    twilio_sms_segments: int = Field(6, ge=1, le=10, description="How many segments an SMS may have; each is paid for.")
     twilio_api_url: str = Field("https://api.twilio.com", description="Where Twilio's API is.")
     twilio_timeout: Duration = Field(
         timedelta(seconds=5), gt=timedelta(0), description="How long one network step to Twilio may take."
