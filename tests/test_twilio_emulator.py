@@ -65,7 +65,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         assert bot.terminate() == 0
         said = "".join(bot.output)
         assert "Traceback" not in said
-        for secret in (TOKEN, "Marmalade"):
+        for secret in (TOKEN, "Marmalade", ANA, BEA):
             assert secret not in said
 
 

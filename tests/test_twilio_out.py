@@ -233,6 +233,13 @@ def test_where_whatsapp_knows_better_that_it_is_too_late_the_template_goes_out_a
     assert isinstance(send(whatsapp, notice(key="i-2.a.w")), Elsewhere)
 
 
+def test_a_template_that_is_refused_sends_the_text_elsewhere(whatsapp: TwilioChannel, api: TwilioApi) -> None:
+    api.refuse(400, 21656)
+    failure = send(whatsapp, notice(kind=NoticeKind.REMINDER))
+    assert isinstance(failure, Elsewhere)
+    assert "{{2}} (21656)" in str(failure)
+
+
 def test_a_template_is_found_again_by_the_ticket_in_it(whatsapp: TwilioChannel, api: TwilioApi) -> None:
     written, to = notice(kind=NoticeKind.REMINDER), Address("whatsapp", ANA)
     api.drop(takes=True)

@@ -24,8 +24,7 @@ MISSING = "The Twilio emulator is not installed: apt install npm, then npm insta
 
 class Emulator:
     """A context manager. `bot` is where our webhooks are; `token` is the account's. Where it is not installed the test
-    is skipped; with CI set it
-    fails."""
+    is skipped; with CI set it fails."""
 
     def __init__(self, bot: str, token: str = TOKEN) -> None:
         if not NODE.exists():

@@ -30,7 +30,7 @@ URL: Final = "is TWILIO_API_URL right, and may this machine go there?"
 
 OPTED_OUT: Final = 21610
 OUTSIDE_WINDOW: Final = 63016
-TOO_MANY: Final = frozenset({20429, 14107, 30001, 63018})
+TOO_MANY: Final = frozenset({20429, 14107, 21611, 30001, 63018, 63038})
 NOT_REACHED: Final = frozenset({OPTED_OUT, 63003, 63015})
 """The person has stopped us, or is not there; it is not about this text."""
 

@@ -19,7 +19,7 @@ from adapters.twilio.api import OUTSIDE_WINDOW, Refused, TwilioApi
 from adapters.twilio.render import sms, variables, whatsapp
 from adapters.twilio.settings import Channel as Name
 from adapters.twilio.settings import TwilioSettings
-from bot.errors import Blocked, Elsewhere
+from bot.errors import Blocked, Elsewhere, TryLater, Undeliverable
 from bot.model import Address, Notice, NoticeKind, Sent
 from bot.ports import Clock, Sender, State
 
@@ -111,7 +111,11 @@ class TwilioSender(Sender):
         template = self._settings.template(notice.kind, notice.language)
         if template is None:
             raise Elsewhere(NO_TEMPLATE)
-        return self._post(to, notice, {"ContentSid": template, "ContentVariables": variables(notice)}, until)
+        try:
+            return self._post(to, notice, {"ContentSid": template, "ContentVariables": variables(notice)}, until)
+        except Refused as exc:  # WhatsApp pauses templates, and takes back that it has approved them
+            failure = Elsewhere(str(exc))
+        raise failure
 
     def _may_write_freely(self, to: Address) -> bool:
         heard = self._state.get(keys.heard(to))
@@ -153,7 +157,10 @@ class TwilioSender(Sender):
         known = {value.partition(" ")[2] for value in self._state.all(keys.text("")).values()}
         until = time.monotonic() + self.deadline
         asked = {"To": keys.at_twilio(self.name, to.key), "PageSize": str(LISTED)}
-        listed = self._api.get("/Messages", until, **asked).get("messages")
+        try:
+            listed = self._api.get("/Messages", until, **asked).get("messages")
+        except Undeliverable as exc:
+            raise TryLater(f"Twilio does not show what it has sent: {exc}") from None
         found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         mine = [one for one in found if self._is_it(one, since, notice) and one.get("sid") not in known]
         log.info("twilio.looked", channel=self.name, listed=len(found), fitting=len(mine))
