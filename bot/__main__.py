@@ -257,6 +257,7 @@ def _what(entry: TimelineEntry) -> str:
 
 def _what_became_of(notice: NotificationView) -> str:
     at = "" if notice.sent_at is None else f" at {_time(notice.sent_at)}"
+    at += "" if notice.delivery in (None, "sent") or notice.status == "failed" else f", {notice.delivery}"
     tries = "" if notice.attempts < 2 else f", {notice.attempts} attempts"
     error = "" if notice.error is None else f": {tidy(notice.error)}"
     return f"{notice.kind} by {notice.channel} to {tidy(notice.recipient)}: {notice.status}{at}{tries}{error}"

@@ -26,6 +26,7 @@ from bot.answers import Answers
 from bot.breaker import Breaker
 from bot.classify import Cached, Cascade, Guarded, Ladder, SecondOpinion
 from bot.commands import Commands
+from bot.deliveries import Deliveries
 from bot.desk_jobs import DeskJobs
 from bot.errors import ConfigurationError, Undeliverable
 from bot.files import Files
@@ -96,7 +97,7 @@ class World:
         desks = [desk for name in adapters.DESKS for desk in import_module(name).desks()]
         channels = _channels(settings)
         return cls(
-            senders=[*(sender for name in adapters.SENDERS for sender in import_module(name).senders()), *channels],
+            senders=channels,
             channels=channels,
             files=[channel for channel in channels if isinstance(channel, FileSource)],
             classifiers=_classifiers(settings),
@@ -152,7 +153,7 @@ def _channels(settings: Settings) -> list[Channel]:
 
 def switches() -> list[Switch]:
     """Say of every part that can be on or off which it is."""
-    modules = (*adapters.CHANNELS, *adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS)
+    modules = (*adapters.CHANNELS, *adapters.CLASSIFIERS, *adapters.DESKS)
     settings = Settings.read()
     found = [switch for name in modules for switch in import_module(name).switches()]
     if settings.classifier == "local":
@@ -263,6 +264,7 @@ class Firstline:
             reach=Reach(clock),
             originals=self.originals,
             operators=Operators(self.life.policy.agents, clock, self.dispatcher),
+            deliveries=Deliveries(),
             words=wording.sentence,
         )
 
