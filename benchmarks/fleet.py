@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,8 @@ def fleet(broker: str, seed: int, **settings: str) -> Iterator[tuple[Fleet, Mail
 
 @dataclass
 class Customers:
-    """Those who write; between two messages they pause, for so many seconds on average. `acknowledged` are the keys of the messages that were; a key is `c12-3`: the third of the
-    twelfth customer."""
+    """Those who write; between two messages they pause, for so many seconds on average. `acknowledged` are the keys of
+    the messages that were; a key is `c12-3`: the third of the twelfth customer."""
 
     fleet: Fleet
     each: int
@@ -177,7 +178,7 @@ class Customers:
         key = f"c{number}-0"
         raw = (
             f"From: c{number}@example.com\r\nTo: support@shop.example\r\nSubject: My card\r\n"
-            f"Message-ID: <{key}@example.com>\r\nDate: {time.strftime('%a, %d %b %Y %H:%M:%S +0000', time.gmtime())}\r\n"
+            f"Message-ID: <{key}@example.com>\r\nDate: {formatdate()}\r\n"
             f"Content-Type: text/plain\r\n\r\n[{key}] my card was charged twice\r\n"
         ).encode()
         headers = {"Authorization": f"Bearer {BEARER}", "Content-Type": "message/rfc822"}
@@ -243,8 +244,9 @@ def wait(condition: Callable[[], Any], seconds: float = PATIENCE) -> bool:
 def settled(running: Fleet) -> bool:
     """Whether nothing waits that is due within a day."""
     waiting = running.ask(
-        "SELECT (SELECT COUNT(*) FROM inbox WHERE due_at IS NOT NULL), (SELECT COUNT(*) FROM notifications WHERE due_at "
-        "IS NOT NULL), (SELECT COUNT(*) FROM follow_ups WHERE due_at < now() + interval '24 hours')"
+        "SELECT (SELECT COUNT(*) FROM inbox WHERE due_at IS NOT NULL), "
+        "(SELECT COUNT(*) FROM notifications WHERE due_at IS NOT NULL), "
+        "(SELECT COUNT(*) FROM follow_ups WHERE due_at < now() + interval '24 hours')"
     )
     return waiting == [(0, 0, 0)]
 
@@ -283,7 +285,7 @@ def judge(running: Fleet, customers: Customers, mailbox: Mailbox) -> Verdict:
         handled=len(set(keys)),
         lost=len(customers.acknowledged - set(keys)) + missing,
         doubled=doubled,
-        out_of_order=len([print(f"  out of order: {name}: {turns}") for name, turns in order.items() if turns != sorted(turns)]),
+        out_of_order=sum(turns != sorted(turns) for turns in order.values()),
         incidents=len(incidents),
         reminded=len({name for name, _, _ in reminders}),
     )
@@ -316,8 +318,9 @@ def under_fire(broker: str, number: int, each: int, kills: int, workers: int, se
         print(error)
     ok = found.lost == found.doubled == found.out_of_order == 0 and not customers.errors
     print(
-        f"{broker}: {len(customers.acknowledged)} accepted ({customers.refused} sent again), {found.handled} handled in "
-        f"{found.incidents} incidents, {found.reminded} reminded; lost {found.lost}, doubled {found.doubled}, "
+        f"{broker}: {len(customers.acknowledged)} accepted ({customers.refused} sent again), "
+        f"{found.handled} handled in {found.incidents} incidents, {found.reminded} reminded; "
+        f"lost {found.lost}, doubled {found.doubled}, "
         f"out of order {found.out_of_order}; kills: {dict(running.killed)}  {'ok' if ok else 'MISSED'}",
         flush=True,
     )

@@ -59,7 +59,7 @@ class Intake(ports.Intake):
         """The same without waiting; `committed` has the receipt or NotCommitted."""
         incident_id = new_id()
         external_id = message.external_id or incident_id
-        lane = message.lane or f"{message.channel}/{external_id}"
+        lane = message.lane or f"{message.channel}/{incident_id}"  # what follows in its conversation waits there, too
         if message.attachments:
             files = tuple(replace(file, name=mask(file_name(file.name))) for file in message.attachments)
             message = replace(message, attachments=files)
