@@ -47,6 +47,7 @@ from bot.pipeline import Pipeline
 from bot.policy import Policy
 from bot.ports import Channel, Classifier, Clock, Core, Dispatcher, FileSource, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
+from bot.prune import Prune
 from bot.reach import Reach
 from bot.repetitions import Repetitions
 from bot.sealing import Envelope
@@ -69,6 +70,9 @@ STOP_WITHIN = 20.0
 
 SWEEP_EVERY = 30
 """Seconds between two looks for waiting work that no lane knows of."""
+
+PRUNE_EVERY = 3600
+"""Seconds between two looks for what RETAIN keeps no longer."""
 
 
 LOCAL_ONLY = Switch("gemini", False, "the local model classifies; CLASSIFIER=gemini asks Gemini first")
@@ -335,6 +339,12 @@ class Firstline:
         due = FollowUpJobStore(self.follow_ups.work, self.world.clock, self.settings.follow_up_after)
         scheduler = BackgroundScheduler(timezone=UTC, jobstores={"default": due, "memory": MemoryJobStore()})
         scheduler.add_job(self.sweep, "interval", seconds=SWEEP_EVERY, jobstore="memory", misfire_grace_time=None)
+        if self.settings.retain is not None:
+            prune = Prune(self.world.clock, self.settings.retain)
+            scheduler.add_job(
+                prune.work, "interval", seconds=PRUNE_EVERY, jobstore="memory", misfire_grace_time=None,
+                next_run_time=utc_now(),
+            )  # fmt: skip
         scheduler.start()
         try:
             yield
