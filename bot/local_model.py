@@ -347,7 +347,9 @@ class LocalModel:
         """Return the hash of each word, and what its features say."""
         buckets, places, hashes = _alone(words)
         cells = places[:, None] * WIDTH + np.arange(WIDTH)
-        said = np.bincount(cells.ravel(), weights=self._said(buckets).ravel(), minlength=len(words) * WIDTH)
+        said: _Numbers = np.bincount(  # by its stub it counts, weights or not
+            cells.ravel(), weights=self._said(buckets).ravel(), minlength=len(words) * WIDTH
+        ).astype(np.float64, copy=False)
         return hashes, said.reshape(len(words), WIDTH)
 
     def _known(self, hashes: _Hashes) -> NDArray[np.bool_]:
