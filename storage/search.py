@@ -231,14 +231,57 @@ def _by_words(text: str, narrow: str, values: Sequence[Any], limit: int) -> list
     alternatives = asked(text)
     if not alternatives:
         return []
-    # CROSS JOIN: SQLite takes the tables in this order, so that it goes through the matches, the youngest first
-    narrow = narrow.replace("incidents.number", "search.rowid")
+    query = dialect.as_query(database, alternatives)
+    if dialect.locks_rows(database):
+        return _in_postgresql(query, narrow, values, limit)
+    # FTS5 gives its matches in this order, one by one; CROSS JOIN: SQLite takes the tables in the order that they have
     return select(
         Incident,
         "FROM search CROSS JOIN incidents WHERE incidents.number = search.rowid "
-        f"AND {dialect.match_words(database)} AND {narrow} ORDER BY search.rowid DESC LIMIT ?",
-        [dialect.as_query(database, alternatives), *values, limit],
+        f"AND search MATCH ? AND {_of_search(narrow)} ORDER BY search.rowid DESC LIMIT ?",
+        [query, *values, limit],
     )
+
+
+def _of_search(narrow: str) -> str:
+    return narrow.replace("incidents.number", "search.rowid")
+
+
+LOOKED_AT, NARROWED = 2000, 20_000
+"""Of how many of the youngest incidents PostgreSQL looks at the words before it asks its index; more where a list is
+narrowed by other things than words."""
+
+
+def _in_postgresql(query: str, narrow: str, values: Sequence[Any], limit: int) -> list[Row]:
+    """A GIN index gives all matches or none, and PostgreSQL does not know how many begin with some letters: left to
+    itself it goes through all incidents for a word that is in few, or sorts half of them for a word that is in many.
+    What many have, the youngest have as well."""
+    lowest = _lowest(NARROWED if " AND " in narrow else LOOKED_AT, values[0])
+    if lowest is not None:
+        found = select(
+            Incident,
+            "FROM search JOIN incidents ON incidents.number = search.rowid WHERE search.words @@ ?::tsquery "
+            f"AND search.rowid < ? AND search.rowid >= ? AND incidents.number >= ? AND {narrow} "
+            "ORDER BY search.rowid DESC LIMIT ?",
+            [query, values[0], lowest, lowest, *values, limit],
+        )
+        if len(found) >= limit:
+            return found
+    return select(
+        Incident,
+        "FROM (WITH found AS MATERIALIZED (SELECT rowid FROM search WHERE words @@ ?::tsquery AND rowid < ?) "
+        "SELECT rowid FROM found) AS search JOIN incidents ON incidents.number = search.rowid "
+        f"WHERE {_of_search(narrow)} ORDER BY search.rowid DESC LIMIT ?",
+        [query, values[0], *values, limit],
+    )
+
+
+def _lowest(number: int, below: int) -> int | None:
+    """The number of the last of so many incidents, the youngest first; None: there are not so many."""
+    found = execute(
+        "SELECT rowid FROM search WHERE rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?", (below, number - 1)
+    ).fetchone()
+    return None if found is None else int(found[0])
 
 
 def _by_ticket(text: str, narrow: str, values: Sequence[Any], limit: int) -> list[Row]:
