@@ -237,14 +237,10 @@ def _by_words(text: str, narrow: str, values: Sequence[Any], limit: int) -> list
     # FTS5 gives its matches in this order, one by one; CROSS JOIN: SQLite takes the tables in the order that they have
     return select(
         Incident,
-        "FROM search CROSS JOIN incidents WHERE incidents.number = search.rowid "
-        f"AND search MATCH ? AND {_of_search(narrow)} ORDER BY search.rowid DESC LIMIT ?",
-        [query, *values, limit],
+        "FROM search CROSS JOIN incidents WHERE search MATCH ? AND search.rowid < ? "
+        f"AND incidents.number = search.rowid AND {narrow} ORDER BY search.rowid DESC LIMIT ?",
+        [query, values[0], *values, limit],
     )
-
-
-def _of_search(narrow: str) -> str:
-    return narrow.replace("incidents.number", "search.rowid")
 
 
 LOOKED_AT, NARROWED = 2000, 20_000
@@ -258,21 +254,23 @@ def _in_postgresql(query: str, narrow: str, values: Sequence[Any], limit: int) -
     What many have, the youngest have as well."""
     lowest = _lowest(NARROWED if " AND " in narrow else LOOKED_AT, values[0])
     if lowest is not None:
-        found = select(
-            Incident,
-            "FROM search JOIN incidents ON incidents.number = search.rowid WHERE search.words @@ ?::tsquery "
-            f"AND search.rowid < ? AND search.rowid >= ? AND incidents.number >= ? AND {narrow} "
-            "ORDER BY search.rowid DESC LIMIT ?",
-            [query, values[0], lowest, lowest, *values, limit],
-        )
+        found = _matches(query, lowest, narrow, values, limit)
         if len(found) >= limit:
             return found
+    return _matches(query, -LAST, narrow, values, limit)
+
+
+def _matches(query: str, lowest: int, narrow: str, values: Sequence[Any], limit: int) -> list[Row]:
+    """Take the matches first, then their incidents, the youngest first, until there are enough (LATERAL and OFFSET: for
+    PostgreSQL makes neither more nor less of them than this)."""
     return select(
         Incident,
-        "FROM (WITH found AS MATERIALIZED (SELECT rowid FROM search WHERE words @@ ?::tsquery AND rowid < ?) "
-        "SELECT rowid FROM found) AS search JOIN incidents ON incidents.number = search.rowid "
-        f"WHERE {_of_search(narrow)} ORDER BY search.rowid DESC LIMIT ?",
-        [query, values[0], *values, limit],
+        "FROM (WITH found AS MATERIALIZED "
+        "(SELECT rowid FROM search WHERE words @@ ?::tsquery AND rowid < ? AND rowid >= ?) SELECT rowid FROM found "
+        "ORDER BY rowid DESC) AS found CROSS JOIN LATERAL "
+        f"(SELECT * FROM incidents WHERE incidents.number = found.rowid AND {narrow} OFFSET 0) AS incidents "
+        "ORDER BY found.rowid DESC LIMIT ?",
+        [query, values[0], lowest, *values, limit],
     )
 
 
