@@ -1,11 +1,8 @@
 """The registration tuples: dotted names, imported by `bot/app.py`."""
 
-CHANNELS = ("adapters.mail.channel", "adapters.slack.channel", "adapters.telegram.channel")
+CHANNELS = ("adapters.mail.channel", "adapters.slack.channel", "adapters.telegram.channel", "adapters.twilio.channel")
 """Modules with `channels(state: State, originals: Originals) -> list[Channel]`, the ways in and out, and `switches() ->
 list[Switch]`: what is on and what not."""
-
-SENDERS = ("adapters.twilio",)
-"""Modules with `senders() -> list[Sender]`, the ways out, and `switches()`."""
 
 CLASSIFIERS = ("adapters.gemini",)
 """Modules with `classifiers(within: float) -> list[Classifier]`, best first, and `switches()`."""
@@ -13,5 +10,11 @@ CLASSIFIERS = ("adapters.gemini",)
 DESKS = ("adapters.ticket_desk",)
 """Modules with `desks() -> list[TicketDesk]`, and `switches()`."""
 
-COMMANDS = ("adapters.http.cli", "adapters.mail.cli", "adapters.slack.cli", "adapters.telegram.check")
+COMMANDS = (
+    "adapters.http.cli",
+    "adapters.mail.cli",
+    "adapters.slack.cli",
+    "adapters.telegram.check",
+    "adapters.twilio.check",
+)
 """Modules with `add_commands(app: typer.Typer)`."""

@@ -41,8 +41,8 @@ STEP = 2.0
 """Seconds that one network step to the broker may take."""
 
 KEPT = 60_000
-"""Milliseconds for which RabbitMQ keeps a wake-up: long before that the lookout has found the lane. It does not let
-this and REMEMBERED be changed for a queue that exists: who changes them gives the queues other names."""
+"""Milliseconds for which RabbitMQ keeps a wake-up: long before that the lookout has found the lane. For a queue that
+exists RabbitMQ lets neither this nor REMEMBERED be changed: who changes them gives the queues other names."""
 
 STOPS_BELL = 1.0
 """Seconds that the thread which tells others gets to end; it has nothing that anybody would miss."""

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot import classify_commands
+from bot import classify_commands, database_commands
 from bot.errors import ConfigurationError, FirstlineError
 from bot.model import Caller, FileView, NotificationView, Role, TimelineEntry, tidy
 
@@ -31,6 +31,7 @@ app.add_typer(token, name="token")
 customers = typer.Typer(no_args_is_help=True, help="Who is who.")
 app.add_typer(customers, name="customers")
 classify_commands.add_commands(app)
+database_commands.add_commands(app)
 
 out = Console(highlight=False, markup=False, emoji=False)  # what customers wrote is shown as they wrote it
 TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="Ticket number or incident id.")]
@@ -257,6 +258,7 @@ def _what(entry: TimelineEntry) -> str:
 
 def _what_became_of(notice: NotificationView) -> str:
     at = "" if notice.sent_at is None else f" at {_time(notice.sent_at)}"
+    at += "" if notice.delivery in (None, "sent") or notice.status == "failed" else f", {notice.delivery}"
     tries = "" if notice.attempts < 2 else f", {notice.attempts} attempts"
     error = "" if notice.error is None else f": {tidy(notice.error)}"
     return f"{notice.kind} by {notice.channel} to {tidy(notice.recipient)}: {notice.status}{at}{tries}{error}"

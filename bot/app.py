@@ -26,6 +26,7 @@ from bot.answers import Answers
 from bot.breaker import Breaker
 from bot.classify import Cached, Cascade, Guarded, Ladder, SecondOpinion
 from bot.commands import Commands
+from bot.deliveries import Deliveries
 from bot.desk_jobs import DeskJobs
 from bot.errors import ConfigurationError, Undeliverable
 from bot.files import Files
@@ -46,6 +47,7 @@ from bot.pipeline import Pipeline
 from bot.policy import Policy
 from bot.ports import Channel, Classifier, Clock, Core, Dispatcher, FileSource, Routes, Sender, Signer, TicketDesk
 from bot.privacy import Privacy
+from bot.prune import Prune
 from bot.reach import Reach
 from bot.repetitions import Repetitions
 from bot.sealing import Envelope
@@ -68,6 +70,9 @@ STOP_WITHIN = 20.0
 
 SWEEP_EVERY = 30
 """Seconds between two looks for waiting work that no lane knows of."""
+
+PRUNE_EVERY = 3600
+"""Seconds between two looks for what RETAIN keeps no longer."""
 
 
 LOCAL_ONLY = Switch("gemini", False, "the local model classifies; CLASSIFIER=gemini asks Gemini first")
@@ -96,7 +101,7 @@ class World:
         desks = [desk for name in adapters.DESKS for desk in import_module(name).desks()]
         channels = _channels(settings)
         return cls(
-            senders=[*(sender for name in adapters.SENDERS for sender in import_module(name).senders()), *channels],
+            senders=channels,
             channels=channels,
             files=[channel for channel in channels if isinstance(channel, FileSource)],
             classifiers=_classifiers(settings),
@@ -152,7 +157,7 @@ def _channels(settings: Settings) -> list[Channel]:
 
 def switches() -> list[Switch]:
     """Say of every part that can be on or off which it is."""
-    modules = (*adapters.CHANNELS, *adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS)
+    modules = (*adapters.CHANNELS, *adapters.CLASSIFIERS, *adapters.DESKS)
     settings = Settings.read()
     found = [switch for name in modules for switch in import_module(name).switches()]
     if settings.classifier == "local":
@@ -263,6 +268,7 @@ class Firstline:
             reach=Reach(clock),
             originals=self.originals,
             operators=Operators(self.life.policy.agents, clock, self.dispatcher),
+            deliveries=Deliveries(),
             words=wording.sentence,
         )
 
@@ -333,6 +339,12 @@ class Firstline:
         due = FollowUpJobStore(self.follow_ups.work, self.world.clock, self.settings.follow_up_after)
         scheduler = BackgroundScheduler(timezone=UTC, jobstores={"default": due, "memory": MemoryJobStore()})
         scheduler.add_job(self.sweep, "interval", seconds=SWEEP_EVERY, jobstore="memory", misfire_grace_time=None)
+        if self.settings.retain is not None:
+            prune = Prune(self.world.clock, self.settings.retain)
+            scheduler.add_job(
+                prune.work, "interval", seconds=PRUNE_EVERY, jobstore="memory", misfire_grace_time=None,
+                next_run_time=utc_now(),
+            )  # fmt: skip
         scheduler.start()
         try:
             yield

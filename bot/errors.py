@@ -4,7 +4,8 @@ FirstlineError
 ├── DeliveryFailed        a text did not reach its address
 │   ├── TryLater          it may, if sent again (carries retry_after)
 │   ├── Undeliverable     it never will
-│   │   ├── Blocked       the person has blocked us at this address
+│   │   ├── Elsewhere     this text cannot be told at this address, others can
+│   │   │   └── Blocked   the person has blocked us at this address
 │   │   └── TooLarge      a file is larger than it may be
 │   ├── Uncertain         it may have arrived; ask `Sender.find`
 │   └── CannotTell        nobody can say whether it arrived
@@ -46,7 +47,12 @@ class Undeliverable(DeliveryFailed):
     """Raised when the other side will never take it: no such address, blocked, refused for good."""
 
 
-class Blocked(Undeliverable):
+class Elsewhere(Undeliverable):
+    """Raised when a text cannot be told at this address, which may take others. It is told by mail, where the person
+    has one."""
+
+
+class Blocked(Elsewhere):
     """Raised when the person has blocked us at this address, or has left: nothing will arrive there until they write
     again. They are told by mail, where they have one."""
 

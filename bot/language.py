@@ -24,7 +24,6 @@ NEAREST = {"ca": "es", "gl": "es"}
 """Who writes Catalan or Galician reads Spanish better than English."""
 
 _MASK = re.compile(r"\[(?:card|IBAN|code|password)\b[^\[\]\n]{0,20}\]")
-_LINK_OR_ADDRESS = re.compile(r"://|@|^www\.", re.IGNORECASE)
 _WORD = re.compile(  # \w leaves out what is set above and below letters, the vowel signs of Devanagari among it
     r"(?:[^\W\d_]|[\u0300-\u036f\u064b-\u065f\u0900-\u097f'’-])+"
 )
@@ -55,8 +54,12 @@ def detect(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    kept = [word for word in _MASK.sub(" ", text).split() if not _LINK_OR_ADDRESS.search(word)]
-    return " ".join(_WORD.findall(" ".join(kept).lower()))
+    kept = [word for word in _MASK.sub(" ", text).lower().split() if not _is_link_or_address(word)]
+    return " ".join(_WORD.findall(" ".join(kept)))
+
+
+def _is_link_or_address(word: str) -> bool:
+    return "@" in word or "://" in word or word.startswith("www.")
 
 
 def _is_mostly(script: re.Pattern[str], words: str) -> bool:

@@ -7,11 +7,12 @@ confidence, so that a person looks. `bot/training.py` makes the artefact; `bot/N
 """
 
 import re
+import threading
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -30,6 +31,7 @@ BUCKETS = 1 << 18
 CATEGORIES = tuple(Category)
 REMEDY = CATEGORIES.index(Category.REFUND_REQUEST)
 OTHER = CATEGORIES.index(Category.OTHER)
+WIDTH = len(CATEGORIES) + 1  # of what is said: a column a category, and one for the length
 
 LONGEST = 20_000  # characters that are read; nobody's problem is only named after that
 LONGEST_WORD = 24
@@ -39,6 +41,7 @@ READ_WHOLE = 22  # words; longer messages are read clause by clause
 CLAUSE = 16  # words in a window at most
 STEP = 8  # words from one window of a long clause to the next
 SHORT_CLAUSE = 4  # words; anything shorter is read together with its neighbour
+MOST_MET = 1 << 14  # words; a message has fewer
 FAINT = 0.3  # what a window must exceed to count as a sign: thirty faint signs are no strong one
 LEAST_SIGN = 0.3  # what all windows together must show of a problem; a letter without any is `other`
 
@@ -67,7 +70,7 @@ _IGNORED = dict.fromkeys(
     [ord(mark) for mark in "'’‘ʼ`´"]
     + [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]
 )
-_FOR_RATHER_THAN_ALL = np.eye(len(CATEGORIES), len(CATEGORIES) + 1, dtype=np.float32)  # one category against the mean
+_FOR_RATHER_THAN_ALL = np.eye(len(CATEGORIES), WIDTH)  # one category against the mean
 _FOR_RATHER_THAN_ALL[:, :-1] -= 1 / len(CATEGORIES)
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _Numbers = NDArray[np.float64]
@@ -84,14 +87,19 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The features of a reading. `buckets[k]` belongs to the word `places[k]`, which is the last of those that the
-    feature takes in. The first `sizes[0]` features take in one word, `sizes[1]` two, `sizes[2]` three. `hashes` has one
-    number a word, for asking whether it is known."""
+    """The features of a reading. `alone[k]` is a bucket of the word `places[k]`; `pairs` and `skips` have one of each
+    word but the first, or the first two, with what stands before it. `hashes` has one number a word, for asking whether
+    it is known."""
 
-    buckets: NDArray[np.int64]
+    alone: NDArray[np.int64]
     places: NDArray[np.int64]
-    sizes: tuple[int, int, int]
+    pairs: NDArray[np.int64]
+    skips: NDArray[np.int64]
     hashes: _Hashes
+
+    @property
+    def buckets(self) -> NDArray[np.int64]:
+        return np.concatenate([self.alone, self.pairs, self.skips])
 
 
 def normalise(text: str) -> str:
@@ -103,7 +111,10 @@ def normalise(text: str) -> str:
 
 def read(normalised: str) -> Reading:
     """Split a normalised text into words and clauses. Every number becomes 0, a link or a mail address one word."""
-    text = _NUMBER.sub("0", _ADDRESS.sub(" mailaddress ", _LINK.sub(" weblink ", normalised)))
+    text = _LINK.sub(" weblink ", normalised)
+    if "@" in text:
+        text = _ADDRESS.sub(" mailaddress ", text)
+    text = _NUMBER.sub("0", text)
     words: list[str] = []
     ends: list[int] = []
     for token in [*_WORD_OR_END.findall(text), "."]:
@@ -118,20 +129,26 @@ def features(words: tuple[str, ...]) -> Features:
     """Hash the words, the letters of each in alphabetical order, pairs, pairs with one word between, and runs of
     characters in words; doubled letters count as one. The numbers are the same on every machine and in every version of
     Python, and there are at most a constant times as many as characters."""
+    alone, places, hashes = _alone(words)
+    return Features(alone, places, *_together(hashes), hashes)
+
+
+def _alone(words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], _Hashes]:
+    """Return the buckets of each word for itself, to which of them each belongs, and the words' hashes."""
     joined = _DOUBLED.sub(r"\1", " ".join(words))
     written = [word.encode("utf-8", "surrogatepass") for word in joined.split(" ")]
     hashes = np.array([crc32(word) for word in written], dtype=np.uint32)
     letters = np.array([crc32(bytes(sorted(word))) for word in written], dtype=np.uint32) ^ _LETTERS_OF
     runs, places = _character_runs(joined)
+    every = np.arange(len(words))
+    return _buckets(np.concatenate([runs, hashes, letters])), np.concatenate([places, every, every]), hashes
+
+
+def _together(hashes: _Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the bucket of each word with the one before it, and of each with the last but one."""
     pairs = hashes[:-1] * _FIRST_OF_PAIR + hashes[1:]
     skips = hashes[:-2] * _FIRST_OF_SKIP + hashes[2:] + np.uint32(1)
-    every = np.arange(len(words))
-    return Features(
-        buckets=_spread(np.concatenate([runs, hashes, letters, pairs, skips])) & (BUCKETS - 1),
-        places=np.concatenate([places, every, every, every[1:], every[2:]]),
-        sizes=(len(runs) + 2 * len(words), len(pairs), len(skips)),
-        hashes=hashes,
-    )
+    return _buckets(pairs), _buckets(skips)
 
 
 def _character_runs(words: str) -> tuple[_Hashes, NDArray[np.int64]]:
@@ -150,11 +167,11 @@ def _character_runs(words: str) -> tuple[_Hashes, NDArray[np.int64]]:
     return np.concatenate(hashes)[kept], np.concatenate(places)[kept] - 1
 
 
-def _spread(hashes: _Hashes) -> NDArray[np.int64]:
-    """Mix all 32 bits into the low ones: the finaliser of MurmurHash3."""
+def _buckets(hashes: _Hashes) -> NDArray[np.int64]:
+    """Mix all 32 bits into the low ones, which count: the finaliser of MurmurHash3."""
     hashes = (hashes ^ (hashes >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     hashes = (hashes ^ (hashes >> np.uint32(13))) * np.uint32(0xC2B2AE35)
-    return (hashes ^ (hashes >> np.uint32(16))).astype(np.int64)
+    return (hashes ^ (hashes >> np.uint32(16))).astype(np.int64) & (BUCKETS - 1)
 
 
 def windows(reading: Reading) -> list[tuple[int, int]]:
@@ -192,9 +209,37 @@ def combine(chances: _Numbers) -> tuple[int, float]:
     return best, float(strength[best] ** 2 / strength.sum())
 
 
+class Met:
+    """What words say for themselves that came before, a row each: most words of a message came in others, and finding
+    their features takes longer than all else. Any number of threads may use it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._places: dict[str, int] = {}
+        self._hashes = np.empty(MOST_MET, dtype=np.uint32)
+        self._said = np.empty((MOST_MET, WIDTH))
+
+    def look_up(
+        self, words: Sequence[str], hear: Callable[[list[str]], tuple[_Hashes, _Numbers]]
+    ) -> tuple[_Hashes, _Numbers]:
+        """Return a hash and a row for each of the words; `hear` makes them for those that were not met."""
+        with self._lock:
+            new = [word for word in dict.fromkeys(words) if word not in self._places]
+            if len(self._places) + len(new) > MOST_MET:
+                self._places.clear()
+                new = list(dict.fromkeys(words))
+            if new:
+                first = len(self._places)
+                end = first + len(new)
+                self._hashes[first:end], self._said[first:end] = hear(new)
+                self._places.update(zip(new, range(first, end), strict=True))
+            places = [self._places[word] for word in words]
+            return self._hashes[places], self._said[places]
+
+
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """The trained model. Nothing in it changes, so any number of threads may use it at once.
+    """The trained model. Nothing that it answers changes, so any number of threads may use it at once.
 
     A feature in bucket b speaks for category c with `weights[b, c] * weight_steps[c] * idf[b] * idf_step`; a bucket
     whose `idf` is 0 was not met in training and only weakens the rest, by `unmet`. `known` holds the sorted hashes of
@@ -209,6 +254,7 @@ class LocalModel:
     unmet: float
     temperature: float
     known: _Hashes
+    _met: Met = field(default_factory=Met, init=False, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: Path = DEFAULT) -> "LocalModel":
@@ -274,29 +320,46 @@ class LocalModel:
 
     def probabilities(self, words: tuple[str, ...]) -> _Numbers:
         """Return the probability of each category, in the order of CATEGORIES, for one word or more read as a whole."""
-        return np.asarray(self._chances(self._said(features(words)).sum(axis=0)[None, :])[0])
+        _, said = self._by_word(words)
+        return np.asarray(self._chances(said.sum(axis=(0, 1))[None, :])[0])
 
     def _judge(self, reading: Reading) -> tuple[Category, float, str]:
         if not any(len(word) > 1 and any(map(str.isalpha, word)) for word in reading.words):
             return Category.OTHER, NOTHING_TO_READ, NO_WORDS_REASON
-        found = features(reading.words)
-        known = self._known(found.hashes)
-        said = self._said(found)
-        winner, confidence = combine(self._chances(_by_window(said, found, reading)))
+        hashes, said = self._by_word(reading.words)
+        known = self._known(hashes)
+        winner, confidence = combine(self._chances(_by_window(said, reading)))
         if np.count_nonzero(known) < FEW_KNOWN * len(known):
             return CATEGORIES[winner], min(confidence, NOT_UNDERSTOOD), UNKNOWN_REASON
-        alone = said[: found.sizes[0]] @ _FOR_RATHER_THAN_ALL[winner]
-        weight = np.bincount(found.places[: len(alone)], weights=alone, minlength=len(reading.words))
-        return CATEGORIES[winner], confidence, _reason(reading.words, (weight * known).tolist())
+        weight = said[0] @ _FOR_RATHER_THAN_ALL[winner] * known
+        return CATEGORIES[winner], confidence, _reason(reading.words, weight)
+
+    def _by_word(self, words: tuple[str, ...]) -> tuple[_Hashes, _Numbers]:
+        """Return the hash of each word, and what is said by its own features, by those of it and the word before it,
+        and by those of it and the last but one: three tables of a row a word."""
+        said = np.zeros((3, len(words), WIDTH))
+        hashes, said[0] = self._met.look_up(words, self._hear)
+        pairs, skips = _together(hashes)
+        said[1, 1:], said[2, 2:] = self._said(pairs), self._said(skips)
+        return hashes, said
+
+    def _hear(self, words: list[str]) -> tuple[_Hashes, _Numbers]:
+        """Return the hash of each word, and what its features say."""
+        buckets, places, hashes = _alone(words)
+        cells = places[:, None] * WIDTH + np.arange(WIDTH)
+        said: _Numbers = np.bincount(  # by its stub it counts, weights or not
+            cells.ravel(), weights=self._said(buckets).ravel(), minlength=len(words) * WIDTH
+        ).astype(np.float64, copy=False)
+        return hashes, said.reshape(len(words), WIDTH)
 
     def _known(self, hashes: _Hashes) -> NDArray[np.bool_]:
         return np.asarray(self.known.take(np.searchsorted(self.known, hashes), mode="clip") == hashes)
 
-    def _said(self, found: Features) -> NDArray[np.float32]:
+    def _said(self, buckets: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what each feature says: a column a category, and behind the last the square of its length."""
-        idf = self.idf[found.buckets] * np.float32(self.idf_step)
-        said = np.empty((len(idf), len(CATEGORIES) + 1), dtype=np.float32)
-        np.multiply(self.weights[found.buckets], self.weight_steps, out=said[:, :-1])
+        idf = self.idf[buckets] * np.float32(self.idf_step)
+        said = np.empty((len(idf), WIDTH), dtype=np.float32)
+        np.multiply(self.weights[buckets], self.weight_steps, out=said[:, :-1])
         said[:, :-1] *= idf[:, None]
         said[:, -1] = np.where(idf > 0, idf, self.unmet) ** 2
         return said
@@ -308,15 +371,12 @@ class LocalModel:
         return np.asarray(chances / chances.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _by_window(said: NDArray[np.float32], found: Features, reading: Reading) -> NDArray[np.floating[Any]]:
-    """Add up what the features in each window say. What is said again, word by word, adds nothing."""
+def _by_window(said: _Numbers, reading: Reading) -> _Numbers:
+    """Add up what is said in each window (`said`: see `_by_word`). What is said again, word by word, adds nothing."""
     if len(reading.words) <= READ_WHOLE:
-        return np.asarray(said.sum(axis=0)[None, :])
-    words, width = len(reading.words), said.shape[1]
-    cells = (np.repeat(np.arange(3), found.sizes) * words + found.places)[:, None] * width + np.arange(width)
-    by_word = np.bincount(cells.ravel(), weights=said.ravel(), minlength=3 * words * width).reshape(3, words, width)
-    upto = np.zeros((3, words + 1, width))
-    np.cumsum(by_word, axis=1, out=upto[:, 1:])
+        return np.asarray(said.sum(axis=(0, 1))[None, :])
+    upto = np.zeros((3, len(reading.words) + 1, WIDTH))
+    np.cumsum(said, axis=1, out=upto[:, 1:])
     distinct = {reading.words[start:end]: (start, end) for start, end in windows(reading)}
     starts, ends = np.array(list(distinct.values())).T
     return np.asarray(sum(upto[k, ends] - upto[k, np.minimum(starts + k, ends)] for k in range(3)))
@@ -327,10 +387,9 @@ def _is_written(word: str) -> bool:
     return all(letter.isalpha() or unicodedata.category(letter)[0] == "M" for letter in word)
 
 
-def _reason(words: tuple[str, ...], weight: list[float]) -> str:
+def _reason(words: tuple[str, ...], weight: _Numbers) -> str:
     """Name the one or two known words that spoke most for the winner, in the order of the text; under 80 characters."""
-    speaking = [place for place, much in enumerate(weight) if much > 0]
-    strongest = sorted(sorted(speaking, key=lambda place: -weight[place])[:2])
+    strongest = sorted(place for place in np.argsort(-weight, kind="stable")[:2].tolist() if weight[place] > 0)
     named = [place for place in strongest if _is_written(words[place])]
     if not named:
         return "no word stands out"

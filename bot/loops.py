@@ -1,4 +1,4 @@
-"""Mail that answers mail. Most machines say that they are ones; a loop with one that does not ends here: whoever has
+"""Machines that answer us. Most mail of machines says that it is; a loop with one that does not ends here: whoever has
 got so many automatic texts in so much time, or says the same again, is not answered by itself any more.
 
 What they write is kept like anything else, and a person can answer it.
@@ -24,8 +24,8 @@ AUTOMATIC = frozenset(
 )
 """What no person has written."""
 
-CHANNELS = frozenset({"email"})
-"""Where machines answer whoever writes to them."""
+CHANNELS = frozenset({"email", "sms", "whatsapp"})
+"""Where machines answer whoever writes to them; also telephones do, while their owner drives or sleeps."""
 
 
 def suspects(message: InboundMessage, now: datetime) -> bool:

@@ -66,7 +66,8 @@ TICKET: Final = re.compile(r"\btkt-[0-9a-f]{8}\b")
 def _plain(text: str) -> str:
     """Lower case, ASCII digits, no accents or vowel marks, and "4 2 4 2" as 4242."""
     lines = text.replace("\n", " ; ")  # the end of a line parts as well as a comma does
-    plain = " ".join("".join(map(_plain_form, lines)).split())
+    plain = lines.lower() if lines.isascii() else "".join(map(_plain_form, lines))
+    plain = " ".join(plain.split())
     return TICKET.sub(" ", SPELT_OUT.sub(lambda digits: digits[0].replace(" ", ""), plain))
 
 

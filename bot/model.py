@@ -205,7 +205,8 @@ class InboundMessage:
     such numbers stand. `text` is what was really written; `whole` is all of it, if that is more (history, signatures).
     `subject` is the one that it came with, `copied` who else got it, `forwarded_by` the agent who brought it by hand,
     `admitted_by` the person who let it in after it was quarantined. A bounce has in `about` which text did not
-    arrive (how the SHA-256 of its key begins, in hex), in `text` the reason, and is `permanent` or not.
+    arrive (how the SHA-256 of its key begins, in hex), in `text` the reason, and is `permanent` or not; `again` says
+    that its sender has another way for that text, and takes it next time it is sent.
     """
 
     channel: str
@@ -237,6 +238,7 @@ class InboundMessage:
     admitted_by: str = ""
     permanent: bool = False
     muted: bool = False
+    again: bool = False
 
     @property
     def identity(self) -> Address:
@@ -302,7 +304,7 @@ class InboundMessage:
 
 _SELDOM = ("kind", "about", "thread", "refers_to", "private", "fresh", "automatic")
 _USUAL = (MessageKind.NEW, "", "", (), False, False, False)
-_OF_MAIL = ("proof", "entitled_to", "ticket", "subject", "whole", "forwarded_by", "admitted_by", "permanent")
+_OF_MAIL = ("proof", "entitled_to", "ticket", "subject", "whole", "forwarded_by", "admitted_by", "permanent", "again")
 
 
 def claimed(name: str) -> str:
@@ -525,7 +527,8 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class NotificationView:
-    """A notification as people see it."""
+    """A notification as people see it. `delivery` is what its platform says became of it after it was sent: `sent`,
+    `delivered`, `read`, `undelivered`, `failed`; None where none says so."""
 
     id: int
     channel: str
@@ -537,6 +540,7 @@ class NotificationView:
     provider_id: str | None
     created_at: datetime
     sent_at: datetime | None
+    delivery: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

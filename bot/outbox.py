@@ -2,7 +2,7 @@
 
 pending → sending → sent | simulated        it arrived, as far as anybody can know
                   → pending                 not now: again later, until the attempts are used up → failed
-                  → failed                  never; who has blocked us there is told by mail
+                  → failed                  never; who has blocked us there, or cannot be told it there, gets it by mail
                   → uncertain               it may have arrived: look (`Sender.find`) before anything is repeated
 """
 
@@ -15,7 +15,7 @@ import structlog
 
 from bot import measure, reach, wording
 from bot.deadline import DeadlinePassed, within
-from bot.errors import Blocked, CannotTell, TryLater, Uncertain, Undeliverable
+from bot.errors import Blocked, CannotTell, Elsewhere, TryLater, Uncertain, Undeliverable
 from bot.lanes import Lease, asked_to_wait, backoff, describe
 from bot.measure import step
 from bot.model import TO_CUSTOMERS, Address, Incident, Notice, NoticeKind, Sent
@@ -146,8 +146,8 @@ class Outbox:
                 sent = within(sender.deadline + MARGIN, lambda: sender.send(to, whole))
         except TryLater as exc:
             self._later(lease, exc)
-        except Blocked as exc:
-            self._blocked(lease, str(exc), now)
+        except Elsewhere as exc:
+            self._elsewhere(lease, exc, now)
         except Undeliverable as exc:
             self._give_up(lease, str(exc))
         except Exception as exc:  # Uncertain, DeadlinePassed, or a mistake of ours, anywhere between before and after
@@ -186,16 +186,17 @@ class Outbox:
         count(row, "failed")
         log.error("notification.failed", reason=reason, **_names(row))
 
-    def _blocked(self, lease: Lease, reason: str, now: datetime) -> None:
-        """Mark the address, and tell the customer by mail. In a transaction of its own, before the end of the piece:
-        whoever has this lane must wait for no other. Should we die in between, all of it is done once more, and changes
-        nothing."""
+    def _elsewhere(self, lease: Lease, exc: Elsewhere, now: datetime) -> None:
+        """Mark the address, if we are blocked there, and tell the customer by mail. In a transaction of its own, before
+        the end of the piece: whoever has this lane must wait for no other. Should we die in between, all of it is done
+        once more, and changes nothing."""
         row, to, notice = _read(lease)
         with database.transaction():
-            reach.lose(to, reason, now, row["incident"])
+            if isinstance(exc, Blocked):
+                reach.lose(to, str(exc), now, row["incident"])
             if notice.kind in TO_CUSTOMERS:
                 _tell_by_mail(row["incident"], to, notice, now)
-        self._give_up(lease, reason)
+        self._give_up(lease, str(exc))
 
     def _uncertain(self, lease: Lease, exc: Exception) -> None:
         row = lease.row

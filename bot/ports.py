@@ -325,6 +325,15 @@ class Reach(Protocol):
         """Say that texts arrive at this address again."""
 
 
+class Deliveries(Protocol):
+    """What becomes of texts after their platform has taken them."""
+
+    def told(self, incident_id: str, channel: str, about: str, state: str) -> bool:
+        """Note how far a text of an incident has come: `queued`, `sending`, `sent`, `delivered`, `read`, `undelivered`
+        or `failed`; repeated and in any order. `about` is how the SHA-256 of its notice's key begins, in hex. False:
+        there is no such text, or nothing has changed. That a text failed is to be accepted as a bounce as well."""
+
+
 Words = Callable[[str, str], str]
 """Returns a sentence of the catalogues, by its name (such as `chat.start`) and the code of a language. Raises KeyError
 if there is none."""
@@ -347,6 +356,7 @@ class Core:
     reach: Reach
     originals: Originals
     operators: Operators
+    deliveries: Deliveries
     words: Words = unspoken
 
 

@@ -526,7 +526,7 @@ MESSAGE = ("written_at", "direction", "author", "text", "whole", "channel", "ext
 FILE = ("id", "name", "media_type", "size", "state", "reason", "created_at", "kept_at")
 REVISION = ("written_at", "text", "deleted")
 EVENT = ("at", "actor", "name", "before", "after")
-NOTIFICATION = ("kind", "channel", "recipient", "message", "status", "attempts", "error", "provider_id",
+NOTIFICATION = ("kind", "channel", "recipient", "message", "status", "delivery", "attempts", "error", "provider_id",
                 "created_at", "due_at", "sent_at")  # fmt: skip
 RATING = ("resolution", "score", "rated_at")
 FOLLOW_UP = ("kind", "opened_at", "due_at", "state", "done_at")

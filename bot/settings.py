@@ -134,6 +134,11 @@ class Settings(FromEnvironment):
     max_files: int = Field(10, ge=0, le=100, description="How many files of one message are kept.")
     max_files_size: int = Field(25_000_000, ge=0, description="Largest size of one message's files together, in bytes.")
     raw_kept: Duration = Field(timedelta(days=14), description="How long files, and mails as they came, are kept.")
+    retain: Duration | None = Field(
+        None,
+        gt=timedelta(0),
+        description="How long after its resolution an incident is deleted with all that belongs to it. Not set: never.",
+    )
     attempts: int = Field(24, ge=1, description="How often a piece of work is tried before it is put aside as dead.")
     lease: Duration = Field(
         timedelta(seconds=10),

@@ -11,33 +11,37 @@ from bot.model import Category
 
 _NAMES = "|".join(name.replace("_", "[_ -]?") for name in Category if name != Category.OTHER)
 _TOPICS = rf"(?:{_NAMES}|fraud|scam|duplicate|refund)"
-_INSTRUCTIONS = re.compile(  # every gap is bounded, so that the search is linear
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}"
+_AT_A_WORD = (  # every gap is bounded, so that the search is linear
+    r"(?:ignore|disregard|forget|override)\b.{0,40}"
     r"\b(?:instructions?|prompts?|rules|guidelines|above|everything|told)\b"
-    r"|\b(?:classify|categori[sz]e|label|tag|be (?:classified|categori[sz]ed|label?led|tagged))\b.{0,40}\bas\b"
-    r"|\b(?:mark|file|flag|treat|route|sort|put|assign|set|pretend)\b.{0,40}\b(?:as|under|into|tag|is an?)\b"
+    r"|(?:classify|categori[sz]e|label|tag|be (?:classified|categori[sz]ed|label?led|tagged))\b.{0,40}\bas\b"
+    r"|(?:mark|file|flag|treat|route|sort|put|assign|set|pretend)\b.{0,40}\b(?:as|under|into|tag|is an?)\b"
     rf".{{0,12}}\b{_TOPICS}"
-    r"|\b(?:classification|category)\W{1,4}(?:is|to|must|should|:|=)|\b(?:category|label|class)\W{0,4}[:=]"
-    r"|\b(?:right|correct|only|proper) (?:answer (?:is|here)|category|class|label|output)\b"
-    r"|\byour (?:answer|output) (?:must|should)\b|\bset (?:the )?(?:class|label|priority)\b"
-    rf"|\b(?:class|label) (?:to|is) .{{0,12}}\b{_TOPICS}"
-    rf"|\b(?:answer|respond|reply)\s(?:only |just )?with\b.{{0,20}}\b(?:{_NAMES})\b"
-    rf"|\b(?:output|print|choose|pick|select|answer|repeat)\b.{{0,30}}\b(?:{_NAMES})\b"
-    rf"|\b(?:{'|'.join(name for name in Category if name != Category.OTHER)})\b"
-    r"|\b(?:system (?:prompt|override)|developer message|new instructions?)\b"
-    r"|(?:^|[.!?,])[ >#*-]{0,5}(?:system|assistant|developer) ?[:,]"
-    r"|\b(?:note to|for) (?:the )?(?:ai|assistant|model|bot)\b"
-    r"|<\|?/?(?:system|assistant|im_start|im_end)\b|\[/?inst\]|\byou are now (?:a|an|the|my|dan)\b"
-    r"|\byou are (?:a|an|the) (?:\w{1,20} )?(?:classifier|language model)\b|\byou must (?:output|answer|choose)\b"
-    r"|\bconfidence\W{1,5}(?:of |is |to )?[01](?:\.\d{1,9})?\b|\b(?:as|return|output) (?:\w{1,10} )?json\b"
-    r"|\b(?:ignorier|ignore[zr]?\b|ignora|oubli|olvid|negeer|zignoruj|vergiss).{0,40}"
+    r"|(?:classification|category)\W{1,4}(?:is|to|must|should|:|=)|(?:category|label|class)\W{0,4}[:=]"
+    r"|(?:right|correct|only|proper) (?:answer (?:is|here)|category|class|label|output)\b"
+    r"|your (?:answer|output) (?:must|should)\b|set (?:the )?(?:class|label|priority)\b"
+    rf"|(?:class|label) (?:to|is) .{{0,12}}\b{_TOPICS}"
+    rf"|(?:answer|respond|reply)\s(?:only |just )?with\b.{{0,20}}\b(?:{_NAMES})\b"
+    rf"|(?:output|print|choose|pick|select|answer|repeat)\b.{{0,30}}\b(?:{_NAMES})\b"
+    rf"|(?:{'|'.join(name for name in Category if name != Category.OTHER)})\b"
+    r"|(?:system (?:prompt|override)|developer message|new instructions?)\b"
+    r"|(?:note to|for) (?:the )?(?:ai|assistant|model|bot)\b|you are now (?:a|an|the|my|dan)\b"
+    r"|you are (?:a|an|the) (?:\w{1,20} )?(?:classifier|language model)\b|you must (?:output|answer|choose)\b"
+    r"|confidence\W{1,5}(?:of |is |to )?[01](?:\.\d{1,9})?\b|(?:as|return|output) (?:\w{1,10} )?json\b"
+    r"|(?:ignorier|ignore[zr]?\b|ignora|oubli|olvid|negeer|zignoruj|vergiss).{0,40}"
     r"\b(?:anweisung|instru|consigne|règle|regel|regla|istruzion|polece)\w*"
-    r"|\b(?:klassifizier|kategorisier|classificeer|sklasyfikuj)\w*|\bord(?:ne|nen sie)\b.{0,40}\b(?:als|unter)\b"
-    r"|\bclasific(?:a|ar|alo|ue)\b|\bclas\w{1,9}\b.{0,40}\bcom(?:[oe]|me)\b"
-    r"|\b(?:etiquet|étiquet|rotul|etichett|marqu|marca).{0,30}\bcom(?:[oe]|me)\b"
-    r"|वर्गीकृत|(?:निर्देश|अनदेखा).{0,40}(?:अनदेखा|निर्देश)|صنف|تجاهل.{0,40}(?:تعليمات|السابق)",
-    re.MULTILINE,
+    r"|(?:klassifizier|kategorisier|classificeer|sklasyfikuj)\w*|ord(?:ne|nen sie)\b.{0,40}\b(?:als|unter)\b"
+    r"|clasific(?:a|ar|alo|ue)\b|clas\w{1,9}\b.{0,40}\bcom(?:[oe]|me)\b"
+    r"|(?:etiquet|étiquet|rotul|etichett|marqu|marca).{0,30}\bcom(?:[oe]|me)\b"
 )
+_ANYWHERE = (
+    r"(?:^|[.!?,])[ >#*-]{0,5}(?:system|assistant|developer) ?[:,]"
+    r"|<\|?/?(?:system|assistant|im_start|im_end)\b|\[/?inst\]"
+    r"|वर्गीकृत|(?:निर्देश|अनदेखा).{0,40}(?:अनदेखा|निर्देश)|صنف|تجاهل.{0,40}(?:تعليمات|السابق)"
+)
+_INSTRUCTIONS = re.compile(rf"\b(?:{_AT_A_WORD})|{_ANYWHERE}", re.MULTILINE)
+"""The word's beginning stands before all of those that begin at one: so nothing is tried within words."""
+
 _HINTS = (  # a text without any of these instructs nobody; looking for them is much quicker
     "ignor", "disregard", "forget", "overrid", "classif", "categor", "label", "tag", "mark", "file", "flag", "treat",
     "route", "sort", "put", "assign", "set ", "pretend", "class", "answer", "respon", "reply", "repeat", "choose",

@@ -360,7 +360,9 @@ def quoted(text: str) -> str:
 
     Whoever names an address of somebody else must not have us send them a link. An empty text stays empty.
     """
-    shown = _WRITTEN.sub(_without_link, text[:LOOKED_AT])
+    shown = text[:LOOKED_AT]
+    if _LINK.search(shown):  # most texts hold none, and need not be taken word by word
+        shown = _WRITTEN.sub(_without_link, shown)
     return _cut(shown if len(text) <= LOOKED_AT else f"{shown.rstrip()} …", LONGEST_QUOTE)
 
 

@@ -306,3 +306,8 @@ def settle(database: Any, durable: bool) -> None:
         getattr(database, "obj", database).log.flush()
     except OSError as exc:
         raise OperationalError(f"the disk did not take what was written: {exc.strerror}") from exc
+
+
+def text_of_json(column: str, name: str, database: Any) -> str:
+    """A text in an object that a column holds as JSON, for a query written by hand."""
+    return f"({column}::json->>'{name}')" if locks_rows(database) else f"json_extract({column}, '$.{name}')"

@@ -137,8 +137,9 @@ def thread(row: Row, with_customers: bool) -> list[str]:
 
 
 def handed_over(incident_id: str, channel: str, recipient: str) -> list[Row]:
-    """List the texts of an incident that went out on a channel; those of no incident: to this address."""
-    gone = (Notification.channel == channel) & (Notification.status.in_(["sent", "uncertain", "failed"]))
+    """List the texts of an incident that went out on a channel, or are just going out; those of no incident: to this
+    address."""
+    gone = Notification.status.in_(["sending", "sent", "uncertain", "failed"]) & (Notification.channel == channel)
     if incident_id:
         return rows(Notification.select().where(gone & (Notification.incident == incident_id)))
     return rows(
@@ -147,9 +148,35 @@ def handed_over(incident_id: str, channel: str, recipient: str) -> list[Row]:
 
 
 def mark_returned(row: Mapping[str, Any], error: str) -> bool:
-    """It was sent, and did not arrive; False if it was marked already."""
+    """It was sent, and did not arrive; False if it was marked already, or its platform has said that it arrived."""
     changes = {"status": "failed", "due_at": None, "error": error}
-    return update(Notification, row["id"], changes, "AND status IN ('sent', 'uncertain')")
+    return update(Notification, row["id"], changes, f"AND status IN ('sent', 'uncertain') AND {NOT_ARRIVED}")
+
+
+def mark_again(row: Mapping[str, Any], now: datetime, why: str) -> bool:
+    """It was sent, and is sent once more; False if that is done already, or it arrived. Nobody works on what was sent,
+    so its lane need not be the caller's."""
+    changes = {"status": "pending", "due_at": now, "error": why, "delivery": None}
+    if not update(Notification, row["id"], changes, f"AND status IN ('sent', 'uncertain') AND {NOT_ARRIVED}"):
+        return False
+    lanes.wake({row["lane"]: now})
+    return True
+
+
+ON_ITS_WAY = ("queued", "sending", "sent", "delivered", "read")
+"""How far a text has come, by its platform's word, the later the further."""
+
+FAILED = ("undelivered", "failed")
+NOT_ARRIVED = "(delivery IS NULL OR delivery NOT IN ('delivered', 'read'))"
+
+
+def progress(row_id: int, delivery: str) -> bool:
+    """Note how far a text has come (one of ON_ITS_WAY), or that it never arrives (FAILED). What platforms tell is
+    repeated and out of order: False if it is known to have come further, or to be at its end."""
+    before = ON_ITS_WAY[: ON_ITS_WAY.index(delivery)] if delivery in ON_ITS_WAY else ON_ITS_WAY[:3]
+    marks = ", ".join(f"'{name}'" for name in before)
+    known = f"OR delivery IN ({marks})" if before else ""
+    return update(Notification, row_id, {"delivery": delivery}, f"AND (delivery IS NULL {known})")
 
 
 def statuses(keys: Sequence[str]) -> dict[str, str]:

@@ -267,6 +267,7 @@ class Notification(Counted):
     sent_at = UTCDateTimeField(null=True)
     booked = JSONTextField(default=())
     trace = TextField(null=True)
+    delivery = TextField(null=True)  # what its platform says became of it after it was sent
 
     class Meta:
         table_name = "notifications"

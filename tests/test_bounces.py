@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.model import Address, MessageKind, Proof
+from storage import database
 from storage.tables import Notification, Unreachable
 from tests.fakes import TestClock
 from tests.house import ANA, CLERK, House
@@ -58,6 +59,28 @@ def test_a_report_that_comes_twice_says_it_once(house: House) -> None:
     returns(house, opened)
     returns(house, opened, "<b2@mx>/0")
     assert len(house.chat.sent) == told
+
+
+def test_a_report_that_is_quicker_than_our_own_note_waits_for_it(house: House) -> None:
+    opened = house.mailed(TWICE, "<m1@b>")
+    with database.transaction():
+        database.execute("UPDATE notifications SET status = 'sending' WHERE kind = 'acknowledgement'")
+    with pytest.raises(KeyError):  # it has no outcome yet
+        returns(house, opened)
+    assert house.owed("acknowledgement")[0]["status"] == "sending"
+    with database.transaction():
+        database.execute("UPDATE notifications SET status = 'sent' WHERE kind = 'acknowledgement'")
+    house.later(seconds=5)
+    assert house.owed("acknowledgement")[0]["status"] == "failed"
+
+
+def test_a_text_that_its_sender_knows_another_way_for_is_sent_again_once(house: House) -> None:
+    opened = house.mailed(TWICE, "<m1@b>")
+    for key in ("<b1@mx>/0", "<b1@mx>/0"):
+        returns(house, opened, key, again=True, permanent=False)
+    assert [row["status"] for row in house.owed("acknowledgement")] == ["sent"]
+    assert len(house.mails("acknowledgement")) == 2
+    assert house.all(Unreachable) == []
 
 
 def test_nothing_more_goes_to_an_address_that_does_not_exist_until_somebody_writes_from_it(house: House) -> None:

@@ -26,10 +26,17 @@ from tests.house import House
 from tests.slack_house import backend, core_of, impatient, locked
 from tests.slack_rig import SlackByHttp, SlackBySocket
 from tests.telegram_rig import TelegramByPolling, TelegramByWebhook
+from tests.twilio_rig import Sms, WhatsApp
 
 __all__ = ["backend", "impatient"]
 
-RIGS: dict[str, Any] = {"slack": SlackByHttp, "telegram": TelegramByWebhook, "email": EmailByHttp}
+RIGS: dict[str, Any] = {
+    "slack": SlackByHttp,
+    "telegram": TelegramByWebhook,
+    "email": EmailByHttp,
+    "sms": Sms,
+    "whatsapp": WhatsApp,
+}
 """Every channel."""
 
 WAYS = {

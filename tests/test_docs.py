@@ -23,7 +23,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 EMAIL = (ROOT / "docs" / "email.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-for name in (*adapters.CHANNELS, *adapters.SENDERS, *adapters.CLASSIFIERS, *adapters.DESKS, *adapters.COMMANDS):
+for name in (*adapters.CHANNELS, *adapters.CLASSIFIERS, *adapters.DESKS, *adapters.COMMANDS):
     import_module(name)
 
 

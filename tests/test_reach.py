@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import Blocked
+from bot.errors import Blocked, Elsewhere
 from bot.model import Address, Caller, Role
 from bot.reach import Reach
 from storage import database, lanes, notifications, reach
@@ -189,6 +189,16 @@ def test_an_address_of_the_incident_that_is_lost_too_is_passed_over(house: House
     blocked(house)
     house.chats(TWICE, "m-1", addresses=(CHAT, ANA), proven=(BEN,))
     assert (kinds(house, ANA), kinds(house, BEN)) == ([], ["acknowledgement"])
+
+
+def test_what_cannot_be_told_in_a_chat_is_told_by_mail_and_the_chat_takes_what_comes_next(house: House) -> None:
+    house.chat.failures = [Elsewhere("there is no template for it")]
+    house.chats(TWICE, "m-1", proven=(ANA,))
+    assert (marked(house), kinds(house, ANA)) == ([], ["acknowledgement"])
+    house.commands.reply(house.incidents()[0]["ticket_id"], CLERK, "We are on it.")
+    house.work()
+    assert [notice.kind for to, notice in house.chat.sent if to == CHAT] == ["reply"]
+    assert kinds(house, ANA) == ["acknowledgement"]
 
 
 def test_agents_who_block_us_are_not_told_by_a_customers_mail(house: House) -> None:
