@@ -155,6 +155,50 @@ def keep(number: int, found: Sequence[str]) -> None:
     execute(dialect.put_words(database), (number, dialect.as_document(database, found)))
 
 
+def drop(incident_ids: Sequence[str]) -> None:
+    """Take incidents that are about to be deleted out of the index."""
+    for incident_id in incident_ids:
+        execute("DELETE FROM search WHERE rowid = (SELECT number FROM incidents WHERE id = ?)", (incident_id,))
+
+
+AT_ONCE = 500
+"""Incidents whose words are in memory at a time, where all are indexed."""
+
+
+def index_all(db: Any) -> None:
+    """Index every incident of a database that has no words yet; inside a transaction of it."""
+    mark, after = db.param, -LAST
+    put = dialect.put_words(db).replace("?", mark)
+    while True:
+        found = db.execute_sql(
+            f"SELECT number, id, subject, customer_id, addresses FROM incidents WHERE number > {mark} "
+            f"ORDER BY number LIMIT {AT_ONCE}",
+            (after,),
+        ).fetchall()
+        said = _said_in(db, [row[1] for row in found])
+        for number, incident_id, subject, customer_id, addresses in found:
+            words = document(subject, customer_id, addresses, said.get(incident_id, ()))
+            db.execute_sql(put, (number, dialect.as_document(db, words)))
+        if len(found) < AT_ONCE:
+            return
+        after = found[-1][0]
+
+
+def _said_in(db: Any, incident_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The texts of these incidents that can be found."""
+    said: dict[str, list[str]] = {}
+    if incident_ids:
+        marks = ", ".join([db.param] * len(incident_ids))
+        found = db.execute_sql(
+            f"SELECT incident_id, text FROM messages WHERE incident_id IN ({marks}) "
+            "AND deleted_at IS NULL AND direction <> 'bot' ORDER BY id",
+            list(incident_ids),
+        )
+        for incident_id, text in found.fetchall():
+            said.setdefault(incident_id, []).append(text)
+    return said
+
+
 # --- what is asked for
 
 
