@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import AutoField, BlobField, BooleanField
 
-from storage import dialect
+from storage import dialect, search
 from storage.tables import ALL, utc_text
 
 AT_ONCE = 500
@@ -58,6 +58,7 @@ def copy(source: Any, target: Any, now: datetime, progress: Progress) -> list[Co
         _refuse(source, target, now)
         for kind in ALL:
             _copy_table(kind, source, target, progress)
+        search.index_all(target)  # its words are written another way; what it counts, its triggers have counted
         return [_compare(kind, source, target, progress) for kind in ALL]
 
 

@@ -258,14 +258,9 @@ MOST_PLACES = 255
 """Places of a word that a `tsvector` knows."""
 
 
-def match_words(database: Any) -> str:
-    """The condition that a document has what `as_query` asks for."""
-    return "search.words @@ ?::tsquery" if locks_rows(database) else "search MATCH ?"
-
-
 def as_query(database: Any, alternatives: Sequence[Any]) -> str:
-    """Write down what is asked for. `alternatives`: storage.search.Alternative. Words have letters, digits and marks
-    only, so that nothing in them can mean anything else."""
+    """Write down what is asked for, for FTS5's MATCH or as a `tsquery`. `alternatives`: storage.search.Alternative.
+    Words have letters, digits and marks only, so that nothing in them can mean anything else."""
     if locks_rows(database):
         found = [
             [*map(_tsquery, one.wanted), *(f"!{_tsquery(phrase)}" for phrase in one.unwanted)] for one in alternatives

@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import ForeignKeyField
 
-from storage import jobs, lanes
+from storage import jobs, lanes, search
 from storage.database import database, execute
 from storage.dialect import text_of_json
 from storage.tables import ALL, Incident, utc_text
@@ -85,6 +85,7 @@ def erase(incident_ids: Sequence[str], conversations: Collection[str]) -> dict[s
     _delete("conversations", "conversation", list(conversations))
     for some, marks in _some(incident_ids):
         execute(f"UPDATE incidents SET continues = NULL WHERE continues IN ({marks})", some)
+    search.drop(incident_ids)
     done["incidents"] = _delete("incidents", "id", incident_ids)
     return done
 

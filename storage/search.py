@@ -155,6 +155,50 @@ def keep(number: int, found: Sequence[str]) -> None:
     execute(dialect.put_words(database), (number, dialect.as_document(database, found)))
 
 
+def drop(incident_ids: Sequence[str]) -> None:
+    """Take incidents that are about to be deleted out of the index."""
+    for incident_id in incident_ids:
+        execute("DELETE FROM search WHERE rowid = (SELECT number FROM incidents WHERE id = ?)", (incident_id,))
+
+
+AT_ONCE = 500
+"""Incidents whose words are in memory at a time, where all are indexed."""
+
+
+def index_all(db: Any) -> None:
+    """Index every incident of a database that has no words yet; inside a transaction of it."""
+    mark, after = db.param, -LAST
+    put = dialect.put_words(db).replace("?", mark)
+    while True:
+        found = db.execute_sql(
+            f"SELECT number, id, subject, customer_id, addresses FROM incidents WHERE number > {mark} "
+            f"ORDER BY number LIMIT {AT_ONCE}",
+            (after,),
+        ).fetchall()
+        said = _said_in(db, [row[1] for row in found])
+        for number, incident_id, subject, customer_id, addresses in found:
+            words = document(subject, customer_id, addresses, said.get(incident_id, ()))
+            db.execute_sql(put, (number, dialect.as_document(db, words)))
+        if len(found) < AT_ONCE:
+            return
+        after = found[-1][0]
+
+
+def _said_in(db: Any, incident_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The texts of these incidents that can be found."""
+    said: dict[str, list[str]] = {}
+    if incident_ids:
+        marks = ", ".join([db.param] * len(incident_ids))
+        found = db.execute_sql(
+            f"SELECT incident_id, text FROM messages WHERE incident_id IN ({marks}) "
+            "AND deleted_at IS NULL AND direction <> 'bot' ORDER BY id",
+            list(incident_ids),
+        )
+        for incident_id, text in found.fetchall():
+            said.setdefault(incident_id, []).append(text)
+    return said
+
+
 # --- what is asked for
 
 
@@ -231,14 +275,55 @@ def _by_words(text: str, narrow: str, values: Sequence[Any], limit: int) -> list
     alternatives = asked(text)
     if not alternatives:
         return []
-    # CROSS JOIN: SQLite takes the tables in this order, so that it goes through the matches, the youngest first
-    narrow = narrow.replace("incidents.number", "search.rowid")
+    query = dialect.as_query(database, alternatives)
+    if dialect.locks_rows(database):
+        return _in_postgresql(query, narrow, values, limit)
+    # FTS5 gives its matches in this order, one by one; CROSS JOIN: SQLite takes the tables in the order that they have
     return select(
         Incident,
-        "FROM search CROSS JOIN incidents WHERE incidents.number = search.rowid "
-        f"AND {dialect.match_words(database)} AND {narrow} ORDER BY search.rowid DESC LIMIT ?",
-        [dialect.as_query(database, alternatives), *values, limit],
+        "FROM search CROSS JOIN incidents WHERE search MATCH ? AND search.rowid < ? "
+        f"AND incidents.number = search.rowid AND {narrow} ORDER BY search.rowid DESC LIMIT ?",
+        [query, values[0], *values, limit],
     )
+
+
+LOOKED_AT, NARROWED = 2000, 20_000
+"""Of how many of the youngest incidents PostgreSQL looks at the words before it asks its index; more where a list is
+narrowed by other things than words."""
+
+
+def _in_postgresql(query: str, narrow: str, values: Sequence[Any], limit: int) -> list[Row]:
+    """A GIN index gives all matches or none, and PostgreSQL does not know how many begin with some letters: left to
+    itself it goes through all incidents for a word that is in few, or sorts half of them for a word that is in many.
+    What many have, the youngest have as well."""
+    lowest = _lowest(NARROWED if " AND " in narrow else LOOKED_AT, values[0])
+    if lowest is not None:
+        found = _matches(query, lowest, narrow, values, limit)
+        if len(found) >= limit:
+            return found
+    return _matches(query, -LAST, narrow, values, limit)
+
+
+def _matches(query: str, lowest: int, narrow: str, values: Sequence[Any], limit: int) -> list[Row]:
+    """Take the matches first, then their incidents, the youngest first, until there are enough (LATERAL and OFFSET: for
+    PostgreSQL makes neither more nor less of them than this)."""
+    return select(
+        Incident,
+        "FROM (WITH found AS MATERIALIZED "
+        "(SELECT rowid FROM search WHERE words @@ ?::tsquery AND rowid < ? AND rowid >= ?) SELECT rowid FROM found "
+        "ORDER BY rowid DESC) AS found CROSS JOIN LATERAL "
+        f"(SELECT * FROM incidents WHERE incidents.number = found.rowid AND {narrow} OFFSET 0) AS incidents "
+        "ORDER BY found.rowid DESC LIMIT ?",
+        [query, values[0], lowest, *values, limit],
+    )
+
+
+def _lowest(number: int, below: int) -> int | None:
+    """The number of the last of so many incidents, the youngest first; None: there are not so many."""
+    found = execute(
+        "SELECT rowid FROM search WHERE rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?", (below, number - 1)
+    ).fetchone()
+    return None if found is None else int(found[0])
 
 
 def _by_ticket(text: str, narrow: str, values: Sequence[Any], limit: int) -> list[Row]:

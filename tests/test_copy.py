@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from bot.__main__ import app
 from bot.errors import FirstlineError
+from bot.model import IncidentFilter
 from storage import copy, database
 from storage.migrate import migrate
 from storage.tables import ALL, Event, InboxMessage, Incident
@@ -70,7 +71,26 @@ def _read(kind: object, found: object) -> list[object]:
 def test_the_tables_are_all_that_there_are(source: str) -> None:
     with copy.opened(source) as old:
         found = {name for name in old.get_tables() if not name.startswith("sqlite_")}
-    assert found - {kind._meta.table_name for kind in ALL} == {"schema_migration"}
+    made_anew = {"tallies", *(name for name in found if name.startswith("search"))}
+    assert found - {kind._meta.table_name for kind in ALL} == {"schema_migration"} | made_anew
+
+
+def test_incidents_are_found_and_counted_where_they_are_now(tmp_path: Path, target: str, clock: TestClock) -> None:
+    source = f"sqlite:///{tmp_path}/old.db"
+    database.connect(source)
+    migrate()
+    house = House(clock)
+    one = house.write("my okapi was charged twice", "k-1")["incident_id"]
+    house.write("a refund please", "k-2", customer_id="C-2")
+    house.stop()
+    before = house.firstline.views.stats()
+    database.disconnect()
+    run(source, target)
+    database.connect(target)
+    views = House(clock).firstline.views
+    assert [found.id for found in views.find(IncidentFilter(text="okapi"), None, 5).incidents] == [one]
+    assert len(views.find(IncidentFilter(), None, 5).incidents) == before["total"] == 2
+    assert views.stats() == before
 
 
 def test_new_rows_get_numbers_that_nobody_has(source: str, target: str) -> None:

@@ -1,5 +1,6 @@
 """Deleting what was resolved long ago: all of it, nothing else, and only when told."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -9,11 +10,11 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.app import Firstline, World
 from bot.errors import FirstlineError
-from bot.model import Attachment
+from bot.model import Attachment, IncidentFilter
 from bot.prune import Prune
 from bot.settings import Settings
 from storage import database, jobs, prune
-from storage.tables import ALL, Alias, Event, Incident, Message, Original, utc_text
+from storage.tables import ALL, Alias, Event, Incident, Message, Notification, Original, utc_text
 from tests.fakes import Cupboard, TestClock
 from tests.house import CLERK, House
 from tests.mailbox import wait_until
@@ -75,6 +76,13 @@ def test_everything_of_it_goes_and_nothing_of_others(house: House) -> None:
     }  # fmt: skip
     assert house.incident(kept)["status"] == "resolved"
     assert house.said(kept)
+    views = house.firstline.views
+    assert [one.id for one in views.find(IncidentFilter(text="charged"), None, 5).incidents] == [kept]
+    with database.session():
+        assert len(database.execute("SELECT rowid FROM search").fetchall()) == 1
+    figures = views.stats()
+    assert (figures["total"], figures["ratings"]) == (1, 1)
+    assert figures["notifications"] == dict(Counter(row["status"] for row in house.all(Notification)))
 
 
 def test_what_is_open_young_or_waits_stays(house: House) -> None:

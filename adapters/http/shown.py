@@ -1,6 +1,6 @@
 """What the API is sent and what it shows: the models of its document."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -63,9 +63,8 @@ class Shown(BaseModel):
 
     @classmethod
     def of(cls, incident: Incident, **more: Any) -> Self:
-        return cls.model_validate(
-            {**asdict(incident), "priority": incident.priority, "unsure": incident.unsure, **more}
-        )
+        shown = {name: getattr(incident, name) for name in incident.__slots__}  # `asdict` takes five times as long
+        return cls.model_validate({**shown, "priority": incident.priority, "unsure": incident.unsure, **more})
 
 
 class ReportedOut(Shown):

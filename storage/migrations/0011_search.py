@@ -3,8 +3,8 @@ narrowed by, the words of incidents, and the tallies of what is counted."""
 
 from typing import Any
 
-from storage.dialect import as_document, bytewise, identity_column, locks_rows, put_words, search_table
-from storage.search import LAST, document, first_number
+from storage.dialect import bytewise, identity_column, locks_rows, search_table
+from storage.search import LAST, first_number, index_all
 from storage.tables import from_utc_text
 
 AT_ONCE = 500
@@ -70,7 +70,7 @@ def up(migrator: Any, db: Any) -> None:
     _number_the_incidents(db)
     _run(db, INDEXES.format(bytewise=bytewise(db)))
     _run(db, search_table(db))
-    _index_the_words(db)
+    index_all(db)
     _run(db, TALLIES.format(id=identity_column(db)))
     for table, (counted, columns) in COUNTED.items():
         for statement in _triggers(db, table, counted, columns):
@@ -96,40 +96,6 @@ def _number_the_incidents(db: Any) -> None:
         if len(found) < AT_ONCE:
             return
         after = tuple(found[-1])
-
-
-def _index_the_words(db: Any) -> None:
-    mark, after = db.param, None
-    put = put_words(db).replace("?", mark)
-    while True:
-        where = f"WHERE number > {mark}" if after is not None else ""
-        found = db.execute_sql(
-            f"SELECT number, id, subject, customer_id, addresses FROM incidents {where} "
-            f"ORDER BY number LIMIT {AT_ONCE}",
-            () if after is None else (after,),
-        ).fetchall()
-        said = _said(db, [row[1] for row in found])
-        for number, incident_id, subject, customer_id, addresses in found:
-            words = document(subject, customer_id, addresses, said.get(incident_id, ()))
-            db.execute_sql(put, (number, as_document(db, words)))
-        if len(found) < AT_ONCE:
-            return
-        after = found[-1][0]
-
-
-def _said(db: Any, incident_ids: list[str]) -> dict[str, list[str]]:
-    """The texts of these incidents that can be found."""
-    said: dict[str, list[str]] = {}
-    if incident_ids:
-        marks = ", ".join([db.param] * len(incident_ids))
-        found = db.execute_sql(
-            f"SELECT incident_id, text FROM messages WHERE incident_id IN ({marks}) "
-            "AND deleted_at IS NULL AND direction <> 'bot' ORDER BY id",
-            incident_ids,
-        )
-        for incident_id, text in found.fetchall():
-            said.setdefault(incident_id, []).append(text)
-    return said
 
 
 def _triggers(db: Any, table: str, counted: str, columns: tuple[str, ...]) -> list[str]:
