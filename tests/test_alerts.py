@@ -5,16 +5,15 @@ import os
 import queue
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 import pytest
 
+from tests.posted import Posted
 from tests.process import BOT, Process
 
 RULES = Path(__file__).parent.parent / "deploy" / "alerts.yml"
@@ -25,33 +24,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-class Pager:
+class Pager(Posted):
     """Takes what Alertmanager posts."""
 
     def __init__(self) -> None:
         self.told: queue.SimpleQueue[tuple[str, dict[str, str]]] = queue.SimpleQueue()
-        pager = self
+        super().__init__(self._take)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                for alert in json.loads(self.rfile.read(int(self.headers["Content-Length"])))["alerts"]:
-                    pager.told.put((alert["status"], alert["labels"]))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def _take(self, body: bytes) -> None:
+        for alert in json.loads(body)["alerts"]:
+            self.told.put((alert["status"], alert["labels"]))
 
     def wait_for(self, status: str, alert: str) -> dict[str, str]:
         """Return the labels of this alert once it is told with this status."""

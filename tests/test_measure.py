@@ -2,9 +2,7 @@
 
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +15,23 @@ from bot import measure
 from bot.errors import ConfigurationError
 from bot.settings import Settings
 from tests.mailbox import wait_until
+from tests.posted import Posted
 from tests.process import BOT, Process
 
 NEW = {"customer_id": "C-7", "message": "My card was charged twice", "channel": "email", "email": "berta@example.com"}
 
 
-class Collector:
+class Collector(Posted):
     """A small OTLP collector over HTTP: keeps the spans that it is sent."""
 
     def __init__(self) -> None:
         self.spans: list[Any] = []
-        collector = self
+        super().__init__(self._take)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                export = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
-                for resource in export.resource_spans:
-                    for scope in resource.scope_spans:
-                        collector.spans += scope.spans
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def _take(self, body: bytes) -> None:
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                self.spans += scope.spans
 
 
 @pytest.fixture
